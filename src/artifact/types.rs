@@ -1,0 +1,114 @@
+//! What a run folder holds, as written on disk. `SCHEMA` counts changes.
+
+use crate::pins::Sha256;
+use serde::{Deserialize, Serialize};
+
+/// Version of these files. 1: first.
+pub const SCHEMA: u32 = 1;
+
+/// `manifest.json`: what was asked, what was there, how far it got. Written last at each state change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Version of this file.
+    pub schema: u32,
+    /// Recipe name.
+    pub recipe: String,
+    /// Recipe title.
+    pub title: String,
+    /// SHA-256 of the recipe file as written.
+    pub recipe_sha256: Sha256,
+    /// `--set` overrides, as given.
+    pub overrides: Vec<String>,
+    /// `running`, `done`, or `stopped` (with `--until` or after a failure).
+    pub status: String,
+    /// The plan's stages and what became of them.
+    pub stages: Vec<StageState>,
+    /// What was actually there.
+    pub provenance: Provenance,
+}
+
+/// One stage of the plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StageState {
+    /// Stage name.
+    pub name: String,
+    /// `data`, `init`, `sft`, `grpo`, `evaluate`, `report`.
+    pub kind: String,
+    /// Hash of its inputs.
+    pub fingerprint: Sha256,
+    /// Folder below the run folder.
+    pub folder: String,
+    /// Whether the artifact is there.
+    pub done: bool,
+}
+
+/// Captured once, when a run starts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Version of this program.
+    pub version: String,
+    /// Git commit this program was built from, with `-dirty` when files differed; `unknown` outside git.
+    pub commit: String,
+    /// The command line.
+    pub argv: Vec<String>,
+    /// libtorch version; empty when the run needed none.
+    pub libtorch: String,
+    /// `cpu` or `cuda:N`, with the device's name.
+    pub device: String,
+    /// Threads libtorch computes with. On the CPU a result is repeatable only for the same number.
+    pub threads: i64,
+}
+
+/// `eval.json` in an evaluation's folder: what the row is, beside `samples.jsonl`, `predictions.json` and `score.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EvalRecord {
+    /// Version of this file.
+    pub schema: u32,
+    /// Name of the eval in the recipe.
+    pub name: String,
+    /// What the report calls the row.
+    pub label: String,
+    /// `mmau` or `synthetic`.
+    pub dataset_format: String,
+    /// Name of the data set in the recipe.
+    pub dataset: String,
+    /// SHA-256 of the questions file: decides which rows may share a table.
+    pub dataset_sha256: Sha256,
+    /// Questions of the data set that were asked (`--limit` makes it fewer than the data set has).
+    pub asked: u64,
+    /// Questions of the data set.
+    pub questions: u64,
+    /// Prompt style, e.g. `r1-aqa-2`.
+    pub prompt: String,
+    /// How tokens were chosen, one line: `greedy, 16 new tokens`.
+    pub decoding: String,
+    /// Scoring rule.
+    pub rule: String,
+    /// Clips that were cropped to 30 s.
+    pub cropped: u64,
+    /// Completions that stopped for length, not at an end token.
+    pub truncated: u64,
+}
+
+/// One line of `samples.jsonl`: one question, as soon as it is done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// Question id.
+    pub id: String,
+    /// SHA-256 of the rendered prompt (before audio tokens are expanded); empty when it failed before.
+    pub prompt_sha256: String,
+    /// What the model said, special tokens skipped.
+    pub output: String,
+    /// What counts as its answer.
+    pub answer: String,
+    /// New tokens, end token included.
+    pub tokens: u64,
+    /// Whether it stopped for length.
+    pub truncated: bool,
+    /// Whether the clip was cropped to 30 s.
+    pub cropped: bool,
+    /// Verdict.
+    pub verdict: crate::score::Verdict,
+    /// Why it failed.
+    pub error: Option<String>,
+}

@@ -1,0 +1,52 @@
+//! aqa-bench reproduces audio-question-answering results from one pinned recipe.
+//!
+//! The flow: a [`recipe`] says what is asked, a [`plan`] lists the stages, [`stage`]s leave [`artifact`]s, and [`report`]
+//! renders them. Commands meet through artifacts on disk, never through memory.
+//!
+//! Modules are declared in dependency order: a module uses only modules that stand above it here. Everything that needs
+//! libtorch is behind the `torch` feature; `tests/layers.rs` holds the order.
+
+// 1. words everyone shares
+pub mod canonical;
+pub mod error;
+pub mod pins;
+pub mod seeds;
+pub mod text;
+
+// 2. what was asked
+pub mod recipe;
+
+// 3. inputs
+pub mod audio;
+pub mod data;
+pub mod prompt;
+pub mod synth;
+
+// 4. judgement: pure functions of texts
+pub mod reward;
+pub mod score;
+
+// 5. what is kept, and what will be done
+pub mod artifact;
+pub mod plan;
+
+// 6. generation without an engine: filters, noise, choice
+pub mod sampling;
+
+// 7. the engine
+#[cfg(feature = "torch")]
+pub mod generate;
+#[cfg(feature = "torch")]
+pub mod model;
+#[cfg(feature = "torch")]
+pub mod stage;
+#[cfg(feature = "torch")]
+pub mod train;
+
+// 8. show it
+pub mod report;
+
+// 9. command line
+pub mod cli;
+
+pub use error::{Error, Result};

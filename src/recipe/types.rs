@@ -1,0 +1,367 @@
+//! The resolved recipe: everything decided, nothing optional that decides a number.
+//!
+//! These are the shapes the program uses. The YAML's own shape is private to this module's siblings.
+
+use crate::pins::{Revision, Sha256};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// What was asked: one file, fully pinned.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Recipe {
+    /// The name of the recipe and of its run folder: lower-case letters, digits and dashes.
+    pub name: String,
+    /// One line for people, the heading of the report.
+    pub title: String,
+    /// Every random number of the run derives from it.
+    pub seed: u64,
+    /// The policy that training starts from.
+    pub model: Model,
+    /// The data sets, by the name that stages use.
+    pub data: BTreeMap<String, Dataset>,
+    /// Training stages, in order.
+    pub train: Vec<Train>,
+    /// Evaluations, in order; each becomes a row of the report.
+    pub eval: Vec<Eval>,
+    /// What the report prints beside the measured rows.
+    pub report: Report,
+    /// The file it was read from. Not part of any fingerprint.
+    #[serde(skip)]
+    pub path: PathBuf,
+    /// SHA-256 of the file as written, before overrides. Not part of any fingerprint.
+    #[serde(skip)]
+    pub sha256: Sha256,
+    /// `--set key=value` overrides, as given. Not part of any fingerprint (their effect is).
+    #[serde(skip)]
+    pub overrides: Vec<String>,
+}
+
+/// Number type of weights and activations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dtype {
+    /// 32-bit IEEE.
+    Float32,
+    /// 16 bits, 8 of them exponent; training keeps float32 master weights.
+    Bfloat16,
+}
+
+/// The policy that training starts from.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase", tag = "kind")]
+pub enum Model {
+    /// Random weights from the recipe's seed; needs no download.
+    Init(Init),
+    /// A checkpoint in Hugging Face layout.
+    Checkpoint(Checkpoint),
+    /// What a training stage of another recipe leaves. That recipe's stages become part of the plan.
+    Stage(FromStage),
+}
+
+/// Shape of a Qwen2-Audio policy made from the seed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Init {
+    /// Width of the language model.
+    pub hidden_size: i64,
+    /// Layers of the language model.
+    pub layers: i64,
+    /// Attention heads of the language model.
+    pub heads: i64,
+    /// Key/value heads; fewer than `heads` is grouped-query attention.
+    pub kv_heads: i64,
+    /// Inner width of the language model's MLP.
+    pub intermediate_size: i64,
+    /// Width of the audio encoder.
+    pub audio_d_model: i64,
+    /// Layers of the audio encoder.
+    pub audio_layers: i64,
+    /// Attention heads of the audio encoder.
+    pub audio_heads: i64,
+    /// Inner width of the audio encoder's feed-forward.
+    pub audio_ffn_dim: i64,
+    /// Size of the byte-level BPE vocabulary trained on the recipe's synthetic questions, special tokens included.
+    pub vocab_size: usize,
+    /// Number type.
+    pub dtype: Dtype,
+}
+
+/// A checkpoint in Hugging Face layout, pinned.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Checkpoint {
+    /// `hf://models/OWNER/NAME`, or a folder.
+    pub source: Source,
+    /// The hub's commit; always present for `hf://`.
+    pub revision: Option<Revision>,
+    /// SHA-256 by file name; always present for a folder (every weight file).
+    pub weights: BTreeMap<String, Sha256>,
+    /// Number type to load as.
+    pub dtype: Dtype,
+}
+
+/// The end of a training stage of another recipe.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FromStage {
+    /// The other recipe, already resolved (it takes no overrides). Boxed, since recipes nest.
+    pub recipe: Box<Recipe>,
+    /// One of its training stages.
+    pub stage: String,
+}
+
+/// Where an input comes from.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase", tag = "kind", content = "at")]
+pub enum Source {
+    /// A path on this machine; relative ones are already joined to `data.dir` or the recipe's folder.
+    Path(PathBuf),
+    /// `hf://models/OWNER/NAME[/FILE]` or `hf://datasets/OWNER/NAME[/FILE]`, kept as written.
+    Hub(String),
+    /// `https://…`, kept as written.
+    Url(String),
+}
+
+/// A data set.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase", tag = "format")]
+pub enum Dataset {
+    /// Questions over sounds that the program makes from a seed, in MMAU's format.
+    Synthetic(Synthetic),
+    /// An MMAU JSON file and its audio folder.
+    Mmau(Files),
+    /// AVQA in R1-AQA's JSON-lines form and its audio folder.
+    Avqa(Files),
+}
+
+/// Questions and audio on disk or on the hub.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Files {
+    /// The questions.
+    pub file: Source,
+    /// SHA-256 of the questions file. `None` only for AVQA with `git_blob`.
+    pub sha256: Option<Sha256>,
+    /// Git blob id (sha1) of the questions file, where no SHA-256 is known.
+    pub git_blob: Option<Revision>,
+    /// The folder that audio paths of the questions are looked up in (by their file name).
+    pub audio: Source,
+}
+
+/// A synthetic data set.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Synthetic {
+    /// Every clip and question derives from it.
+    pub seed: u64,
+    /// `train` or `held-out`; part of every id, so that splits never share a clip.
+    pub split: String,
+    /// Task names, see [`crate::synth`]; questions are spread evenly over them.
+    pub tasks: Vec<String>,
+    /// Number of questions.
+    pub count: usize,
+    /// SHA-256 of the generated `questions.json`, which names each clip's SHA-256.
+    pub sha256: Sha256,
+}
+
+/// A training stage.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Train {
+    /// Name, unique among all stages of the recipe.
+    pub name: String,
+    /// `model`, or the name of an earlier training stage.
+    pub from: String,
+    /// Name of the data set.
+    pub data: String,
+    /// Prompt given to the model.
+    pub prompt: PromptStyle,
+    /// What is trained towards.
+    pub method: Method,
+    /// Optimizer steps at which this stage stops.
+    pub steps: u64,
+    /// Questions an optimizer step.
+    pub questions_per_step: usize,
+    /// Questions a forward pass of the policy; changes memory, not the result beyond rounding.
+    pub micro_batch: usize,
+    /// Optimizer.
+    pub optimizer: Optimizer,
+    /// Learning rate by step.
+    pub schedule: Schedule,
+    /// Order in which questions are seen.
+    pub order: Order,
+    /// A checkpoint is kept every so many steps; the last step always leaves one.
+    pub checkpoint_every: u64,
+    /// Which part of a run's state is needed to resume is written every so many steps.
+    pub resume_every: u64,
+}
+
+/// What a training stage trains towards.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase", tag = "kind")]
+pub enum Method {
+    /// Cross-entropy on `<answer>…</answer>` and the end token, mean over the answer tokens of the batch.
+    Sft,
+    /// Group relative policy optimisation as trl 0.15.2 and R1-AQA do it.
+    Grpo(Grpo),
+}
+
+/// GRPO's own settings.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Grpo {
+    /// Completions a question.
+    pub group_size: usize,
+    /// Weight of the KL penalty against the frozen start of this stage.
+    pub beta: f64,
+    /// Added to the group's standard deviation.
+    pub advantage_eps: f64,
+    /// A longer prompt is an error, not cut.
+    pub max_prompt_length: usize,
+    /// How completions are drawn.
+    pub rollout: Decoding,
+    /// Rewards, summed with equal weight.
+    pub rewards: Vec<RewardName>,
+}
+
+/// A reward.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RewardName {
+    /// 1 when the answer is the right one.
+    Accuracy,
+    /// 1 when the completion is an answer block and nothing else.
+    Format,
+}
+
+/// AdamW and clipping.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Optimizer {
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// Decay of the first moment.
+    pub beta1: f64,
+    /// Decay of the second moment.
+    pub beta2: f64,
+    /// Added outside the bias-corrected root.
+    pub eps: f64,
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
+    /// Gradients are scaled to this global norm when they exceed it.
+    pub max_grad_norm: f64,
+}
+
+/// Learning rate by step.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Schedule {
+    /// After the warm-up.
+    pub shape: Shape,
+    /// Steps over which the rate rises from 0.
+    pub warmup_steps: u64,
+    /// The length that `linear` decays over; may be more than the steps that are run.
+    pub total_steps: u64,
+}
+
+/// Shape of the schedule after its warm-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Shape {
+    /// Stays at the peak.
+    Constant,
+    /// Falls to 0 at `total_steps`.
+    Linear,
+}
+
+/// Order in which questions are seen.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Order {
+    /// Epoch e uses `torch.manual_seed(seed + e); torch.randperm(n)`, as accelerate's SeedableRandomSampler does.
+    pub seed: u64,
+}
+
+/// How tokens are chosen.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Decoding {
+    /// Sample, or take the most likely token.
+    pub do_sample: bool,
+    /// New tokens at most.
+    pub max_new_tokens: usize,
+    /// `None` means: the checkpoint's generation_config.json decides.
+    pub temperature: Option<f64>,
+    /// Likewise; 0 keeps every token.
+    pub top_k: Option<usize>,
+    /// Likewise; 1.0 keeps every token.
+    pub top_p: Option<f64>,
+    /// Likewise; 1.0 changes nothing.
+    pub repetition_penalty: Option<f64>,
+}
+
+/// The text of the user turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum PromptStyle {
+    /// R1-AQA's prompt 1: question and options.
+    #[serde(rename = "r1-aqa-1")]
+    R1Aqa1,
+    /// R1-AQA's prompt 2: and `<answer>` tags.
+    #[serde(rename = "r1-aqa-2")]
+    R1Aqa2,
+    /// R1-AQA's prompt 3: and `<think>` tags.
+    #[serde(rename = "r1-aqa-3")]
+    R1Aqa3,
+}
+
+/// An evaluation: a row of the report.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Eval {
+    /// Name, unique among all stages of the recipe.
+    pub name: String,
+    /// What the report calls the row.
+    pub label: String,
+    /// `model`, or the name of a training stage.
+    pub from: String,
+    /// Optimizer step whose checkpoint is evaluated; `None` is the last.
+    pub at_step: Option<u64>,
+    /// Name of the data set.
+    pub data: String,
+    /// Prompt given to the model.
+    pub prompt: PromptStyle,
+    /// How tokens are chosen.
+    pub decoding: Decoding,
+    /// Questions a batch; changes speed, not the result.
+    pub batch_size: usize,
+    /// How the answer is taken from the text.
+    pub extract: Extract,
+    /// How the answer is judged.
+    pub rule: Rule,
+}
+
+/// How the answer is taken from the generated text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Extract {
+    /// First `<answer>(.*?)</answer>` within one line, else the whole text; stripped (R1-AQA's test_mmau.py).
+    #[serde(rename = "answer-tag")]
+    AnswerTag,
+    /// The whole text, stripped.
+    #[serde(rename = "whole")]
+    Whole,
+}
+
+/// How an answer is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rule {
+    /// MMAU's evaluation.py.
+    Official,
+}
+
+/// What the report prints beside the measured rows.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// Names of claim files under `recipes/data/`, resolved to paths; their rows are quoted when the dataset's version matches.
+    pub claims: Vec<PathBuf>,
+    /// The eval whose score is held against a claim, for the verdict.
+    pub expect: Vec<Expect>,
+}
+
+/// A claim that a measured row is held against.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Expect {
+    /// Name of the eval.
+    pub eval: String,
+    /// Id of the claim in the claim files.
+    pub claim: String,
+}
