@@ -1,1 +1,45 @@
-fn main() {}
+//! Where libtorch is (so that the programs run from any folder without environment variables) and which commit this is.
+
+use std::path::Path;
+use std::process::Command;
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    commit();
+    if std::env::var_os("CARGO_FEATURE_TORCH").is_some() {
+        rpath();
+    }
+}
+
+/// `AQA_COMMIT`: the git commit, with `-dirty` when tracked files differ; `unknown` outside git.
+fn commit() {
+    for path in [".git/HEAD", ".git/logs/HEAD", ".git/index"] {
+        if Path::new(path).exists() {
+            println!("cargo:rerun-if-changed={path}");
+        }
+    }
+    let git = Command::new("git").args(["describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]).output();
+    let commit = match git {
+        Ok(out) if out.status.success() => String::from_utf8_lossy(&out.stdout).trim().to_owned(),
+        _ => "unknown".to_owned(),
+    };
+    println!("cargo:rustc-env=AQA_COMMIT={commit}");
+}
+
+/// The absolute path of libtorch goes into the programs; a CUDA libtorch is linked though no symbol of it is named.
+fn rpath() {
+    println!("cargo:rerun-if-env-changed=LIBTORCH");
+    let libtorch = std::env::var("LIBTORCH").unwrap_or_default();
+    let Ok(lib) = Path::new(&libtorch).join("lib").canonicalize() else {
+        println!(
+            "cargo:error=libtorch 2.11.0 not found at {libtorch:?}: run `make libtorch` (or set LIBTORCH), or build without it: --no-default-features"
+        );
+        return;
+    };
+    println!("cargo:rustc-link-arg=-Wl,-rpath,{}", lib.display());
+    if lib.join("libtorch_cuda.so").exists() {
+        println!("cargo:rustc-link-arg=-Wl,--unresolved-symbols=ignore-in-shared-libs");
+        println!("cargo:rustc-link-arg=-Wl,--no-as-needed");
+        println!("cargo:rustc-link-arg=-ltorch_cuda");
+    }
+}

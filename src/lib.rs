@@ -10,6 +10,7 @@
 pub mod canonical;
 pub mod error;
 pub mod pins;
+pub mod progress;
 pub mod seeds;
 pub mod text;
 

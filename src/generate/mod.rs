@@ -1,1 +1,182 @@
-//! Under construction.
+//! One engine for evaluation and for rollouts: a batched prefill with left padding, then decode steps over the cache.
+//!
+//! A prompt runs once, however many completions it gets; finished rows leave the batch.
+
+use crate::audio::Features;
+use crate::error::{Error, Result};
+use crate::model::Qwen2Audio;
+use crate::model::mask::{LeftPadded, decode_mask};
+use crate::sampling::{Filters, choose};
+use crate::seeds::Key;
+use tch::{Device, Kind, Tensor, no_grad};
+
+/// A prompt and the completions wanted of it.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// Token ids, audio placeholders expanded.
+    pub ids: &'a [i64],
+    /// Its clips, in the order of the placeholders.
+    pub audio: Vec<&'a Features>,
+    /// One entry a completion: the key of its noise, or `None` for the most likely tokens.
+    pub keys: Vec<Option<Key>>,
+}
+
+/// When to stop.
+#[derive(Debug, Clone)]
+pub struct Stop {
+    /// Any of these ends a completion (and is part of it).
+    pub eos: Vec<i64>,
+    /// New tokens at most.
+    pub max_new_tokens: usize,
+    /// Fills the left of shorter prompts.
+    pub pad: i64,
+}
+
+/// What the model said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Completion {
+    /// New token ids, the end token included.
+    pub ids: Vec<i64>,
+    /// An end token ended it; otherwise its length did.
+    pub stopped: bool,
+}
+
+/// One completion under way.
+struct Row {
+    request: usize,
+    slot: usize,
+    key: Option<Key>,
+    /// Prompt and new ids: what the repetition penalty looks at.
+    seen: Vec<i64>,
+    new: usize,
+}
+
+/// Completions of every request, in the order of its keys.
+///
+/// # Errors
+/// Exit code 2 for a prompt that leaves no room in the model's positions; internal for counts that do not agree.
+pub fn generate(
+    model: &Qwen2Audio,
+    requests: &[Request<'_>],
+    filters: &Filters,
+    stop: &Stop,
+) -> Result<Vec<Vec<Completion>>> {
+    if requests.is_empty() || stop.max_new_tokens == 0 {
+        return Err(Error::internal("generate: nothing to generate"));
+    }
+    no_grad(|| Decoding::prefill(model, requests, stop)?.run(filters, stop, requests))
+}
+
+struct Decoding<'m> {
+    model: &'m Qwen2Audio,
+    cache: crate::model::kv_cache::KvCache,
+    rows: Vec<Row>,
+    /// Padding of each row `[rows]`, and logits of its last position `[rows, vocab]`.
+    pads: Tensor,
+    logits: Tensor,
+}
+
+impl<'m> Decoding<'m> {
+    fn prefill(model: &'m Qwen2Audio, requests: &[Request<'_>], stop: &Stop) -> Result<Self> {
+        let device = model.device();
+        let prompts: Vec<Vec<i64>> = requests.iter().map(|r| r.ids.to_vec()).collect();
+        let batch = LeftPadded::new(&prompts, stop.pad);
+        let (length, room) = (batch.len(), model.config().text.max_position_embeddings);
+        if length + stop.max_new_tokens as i64 > room {
+            let wanted = format!("{length} prompt tokens and {} new ones", stop.max_new_tokens);
+            return Err(Error::request(format!("{wanted} exceed the model's {room} positions: lower max_new_tokens")));
+        }
+        let clips: Vec<&Features> = requests.iter().flat_map(|r| r.audio.iter().copied()).collect();
+        let audio = if clips.is_empty() { None } else { Some(model.encode_audio(&clips)?) };
+        let embeds = model.embed(&batch.ids, audio.as_ref())?;
+        let mut cache = model.cache(prompts.len() as i64, length + stop.max_new_tokens as i64);
+        let mask = batch.prefill_mask(device);
+        let hidden = model.language().forward(&embeds, &batch.position_ids(device), &mask, Some(&mut cache));
+        let logits = model.language().logits(&hidden.narrow(1, length - 1, 1).squeeze_dim(1)); // [B, vocab]
+
+        let rows: Vec<Row> = requests
+            .iter()
+            .enumerate()
+            .flat_map(|(request, r)| {
+                let row =
+                    move |(slot, &key): (usize, &Option<Key>)| Row { request, slot, key, seen: r.ids.to_vec(), new: 0 };
+                r.keys.iter().enumerate().map(row)
+            })
+            .collect();
+        let of: Vec<i64> = rows.iter().map(|r| r.request as i64).collect();
+        let of = Tensor::from_slice(&of).to_device(device);
+        let pads = Tensor::from_slice(&batch.pads).to_device(device).index_select(0, &of);
+        Ok(Self { model, cache: cache.select(&of), rows, pads, logits: logits.index_select(0, &of) })
+    }
+
+    fn run(mut self, filters: &Filters, stop: &Stop, requests: &[Request<'_>]) -> Result<Vec<Vec<Completion>>> {
+        let empty = Completion { ids: Vec::new(), stopped: false };
+        let mut done: Vec<Vec<Completion>> = requests.iter().map(|r| vec![empty.clone(); r.keys.len()]).collect();
+        loop {
+            let chosen = self.choose(filters)?;
+            let mut going = Vec::new();
+            for (i, (row, &id)) in self.rows.iter_mut().zip(&chosen).enumerate() {
+                row.seen.push(id);
+                row.new += 1;
+                let stopped = stop.eos.contains(&id);
+                if stopped || row.new == stop.max_new_tokens {
+                    let ids = row.seen[row.seen.len() - row.new..].to_vec();
+                    done[row.request][row.slot] = Completion { ids, stopped };
+                } else {
+                    going.push(i as i64);
+                }
+            }
+            if going.is_empty() {
+                return Ok(done);
+            }
+            self.keep(&going);
+            self.step();
+        }
+    }
+
+    /// The next token of every row.
+    fn choose(&self, filters: &Filters) -> Result<Vec<i64>> {
+        let (rows, vocab) = self.logits.size2().map_err(|e| Error::internal(e.to_string()))?;
+        let host = self.logits.to_kind(Kind::Float).to_device(Device::Cpu).contiguous();
+        let mut values = vec![0f32; (rows * vocab) as usize];
+        host.copy_data(&mut values, (rows * vocab) as usize);
+        let pick = |(row, logits): (&Row, &mut [f32])| {
+            if logits.iter().any(|x| x.is_nan()) {
+                return Err(Error::internal(
+                    "the model's logits are not numbers (NaN): the weights or the training have gone wrong",
+                ));
+            }
+            Ok(choose(logits, &row.seen, filters, row.key, row.new as u64))
+        };
+        self.rows.iter().zip(values.chunks_mut(vocab as usize)).map(pick).collect()
+    }
+
+    /// Only the given rows go on.
+    fn keep(&mut self, going: &[i64]) {
+        if going.len() == self.rows.len() {
+            return;
+        }
+        let index = Tensor::from_slice(going).to_device(self.model.device());
+        self.cache = self.cache.select(&index);
+        self.pads = self.pads.index_select(0, &index);
+        let mut at = 0;
+        let mut wanted = going.iter().peekable();
+        self.rows.retain(|_| {
+            let keep = wanted.next_if(|g| **g == at).is_some();
+            at += 1;
+            keep
+        });
+    }
+
+    /// Runs the last token of every row.
+    fn step(&mut self) {
+        let device = self.model.device();
+        let last: Vec<i64> = self.rows.iter().filter_map(|r| r.seen.last().copied()).collect();
+        let ids = Tensor::from_slice(&last).to_device(device).unsqueeze(1);
+        let positions = (self.cache.len() - &self.pads).unsqueeze(1);
+        let mask = decode_mask(&self.pads, self.cache.len() + 1);
+        let language = self.model.language();
+        let hidden = language.forward(&language.embed(&ids), &positions, &mask, Some(&mut self.cache));
+        self.logits = language.logits(&hidden.squeeze_dim(1));
+    }
+}

@@ -1,0 +1,127 @@
+//! The small parts: linear layers, norms, rotary positions, attention. Struct fields carry the checkpoint's names.
+
+use super::params::Params;
+use crate::error::Result;
+use tch::{Kind, Tensor};
+
+/// `y = x Wᵀ + b`.
+#[derive(Debug)]
+pub struct Linear {
+    weight: Tensor,
+    bias: Option<Tensor>,
+}
+
+impl Linear {
+    /// With weight `[out, in]` and bias `[out]`.
+    pub fn with_bias(params: &Params, at: &str) -> Result<Self> {
+        Ok(Self { weight: params.get(&format!("{at}.weight"))?, bias: Some(params.get(&format!("{at}.bias"))?) })
+    }
+
+    /// With weight `[out, in]` alone.
+    pub fn no_bias(params: &Params, at: &str) -> Result<Self> {
+        Ok(Self { weight: params.get(&format!("{at}.weight"))?, bias: None })
+    }
+
+    /// `[…, in]` to `[…, out]`.
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        x.linear(&self.weight, self.bias.as_ref())
+    }
+}
+
+/// LayerNorm over the last dimension, eps 1e-5 (PyTorch's default, which the audio tower uses).
+#[derive(Debug)]
+pub struct LayerNorm {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl LayerNorm {
+    /// Reads `at.weight` and `at.bias`.
+    pub fn new(params: &Params, at: &str) -> Result<Self> {
+        Ok(Self { weight: params.get(&format!("{at}.weight"))?, bias: params.get(&format!("{at}.bias"))? })
+    }
+
+    /// Shape is kept.
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        x.layer_norm(self.weight.size(), Some(&self.weight), Some(&self.bias), 1e-5, false)
+    }
+}
+
+/// RMSNorm: the mean square in float32, the weight multiplied in the model's dtype.
+#[derive(Debug)]
+pub struct RmsNorm {
+    weight: Tensor,
+    eps: f64,
+}
+
+impl RmsNorm {
+    /// Reads `at.weight`.
+    pub fn new(params: &Params, at: &str, eps: f64) -> Result<Self> {
+        Ok(Self { weight: params.get(&format!("{at}.weight"))?, eps })
+    }
+
+    /// Shape is kept. transformers 4.49.0 `Qwen2RMSNorm.forward`.
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        let dtype = x.kind();
+        let x = x.to_kind(wide(dtype));
+        let mean_square = (&x * &x).mean_dim(-1, true, None::<Kind>);
+        let normed: Tensor = &x * (mean_square + self.eps).rsqrt();
+        &self.weight * normed.to_kind(dtype)
+    }
+}
+
+/// Float32 for the 16-bit kinds; float64 stays, so that tests can run the model in it.
+fn wide(kind: Kind) -> Kind {
+    if kind == Kind::Double { Kind::Double } else { Kind::Float }
+}
+
+/// Cosines and sines of rotary positions, `[B, 1, T, D]` each, in the model's dtype.
+#[derive(Debug)]
+pub struct Rotary {
+    cos: Tensor,
+    sin: Tensor,
+}
+
+impl Rotary {
+    /// For `position_ids` `[B, T]` and heads of width `head_dim`; angles in float32 as transformers computes them.
+    pub fn new(position_ids: &Tensor, head_dim: i64, theta: f64, kind: Kind) -> Self {
+        let device = position_ids.device();
+        let exponents = Tensor::arange_start_step(0, head_dim, 2, (Kind::Float, device)) / head_dim as f64;
+        let inv_freq = Tensor::from(theta as f32).to_device(device).pow(&exponents).reciprocal();
+        let angles = position_ids.unsqueeze(-1).to_kind(Kind::Float) * inv_freq;
+        let angles = Tensor::cat(&[&angles, &angles], -1).unsqueeze(1);
+        Self { cos: angles.cos().to_kind(kind), sin: angles.sin().to_kind(kind) }
+    }
+
+    /// Turns `[B, heads, T, D]` (NeoX halves).
+    pub fn apply(&self, x: &Tensor) -> Tensor {
+        let halves = x.chunk(2, -1);
+        let rotated = Tensor::cat(&[&halves[1].neg(), &halves[0]], -1);
+        x * &self.cos + rotated * &self.sin
+    }
+}
+
+/// `[B, T, heads * D]` to `[B, heads, T, D]`.
+pub fn split_heads(x: &Tensor, heads: i64) -> Tensor {
+    let (b, t, width) = x.size3().expect("split_heads takes [B, T, width]");
+    x.view([b, t, heads, width / heads]).transpose(1, 2)
+}
+
+/// `[B, heads, T, D]` to `[B, T, heads * D]`.
+pub fn join_heads(x: &Tensor) -> Tensor {
+    let (b, heads, t, d) = x.size4().expect("join_heads takes [B, heads, T, D]");
+    x.transpose(1, 2).reshape([b, t, heads * d])
+}
+
+/// Scaled dot-product attention. `q` `[B, H, T, D]`, `k` and `v` `[B, H or fewer, S, D]`; `mask` broadcasts to `[B, H, T, S]`, true
+/// where a query may look. Every query must have a key to look at.
+pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>) -> Tensor {
+    let (b, heads, _, d) = q.size4().expect("attention takes [B, H, T, D]");
+    let (_, kv_heads, s, _) = k.size4().expect("attention takes [B, H, S, D]");
+    if kv_heads == heads {
+        return Tensor::scaled_dot_product_attention(q, k, v, mask, 0.0, false, None, false);
+    }
+    let repeat =
+        |x: &Tensor| x.unsqueeze(2).expand([b, kv_heads, heads / kv_heads, s, d], false).reshape([b, heads, s, d]);
+    Tensor::scaled_dot_product_attention(q, &repeat(k), &repeat(v), mask, 0.0, false, None, false)
+}

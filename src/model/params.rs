@@ -1,0 +1,169 @@
+//! The parameters of a Qwen2-Audio model: names as Hugging Face saves them, shapes as its configuration implies.
+
+use super::config::Config;
+use crate::error::{Error, Result};
+use crate::recipe::Dtype;
+use crate::seeds::Key;
+use std::collections::BTreeMap;
+use tch::{Device, Kind, Tensor};
+
+/// The encoder's sinusoidal positions: part of the checkpoint, never trained (transformers 4.49 `requires_grad_(False)`).
+pub const EMBED_POSITIONS: &str = "audio_tower.embed_positions.weight";
+
+/// Named tensors in the order of their names.
+#[derive(Debug)]
+pub struct Params {
+    tensors: BTreeMap<String, Tensor>,
+}
+
+/// The tch kind of a dtype.
+pub fn kind(dtype: Dtype) -> Kind {
+    match dtype {
+        Dtype::Float32 => Kind::Float,
+        Dtype::Bfloat16 => Kind::BFloat16,
+    }
+}
+
+/// Every parameter that a configuration implies, with its shape, in the order of the model.
+pub fn expected(config: &Config) -> Vec<(String, Vec<i64>)> {
+    let mut out: Vec<(String, Vec<i64>)> = Vec::new();
+    let mut add = |name: String, shape: &[i64]| out.push((name, shape.to_vec()));
+    let a = &config.audio;
+    add("audio_tower.conv1.weight".into(), &[a.d_model, a.num_mel_bins, 3]);
+    add("audio_tower.conv1.bias".into(), &[a.d_model]);
+    add("audio_tower.conv2.weight".into(), &[a.d_model, a.d_model, 3]);
+    add("audio_tower.conv2.bias".into(), &[a.d_model]);
+    add(EMBED_POSITIONS.into(), &[a.max_source_positions, a.d_model]);
+    for i in 0..a.encoder_layers {
+        let at = |part: &str| format!("audio_tower.layers.{i}.{part}");
+        for proj in ["q_proj", "k_proj", "v_proj", "out_proj"] {
+            add(at(&format!("self_attn.{proj}.weight")), &[a.d_model, a.d_model]);
+            if proj != "k_proj" {
+                add(at(&format!("self_attn.{proj}.bias")), &[a.d_model]);
+            }
+        }
+        add(at("fc1.weight"), &[a.encoder_ffn_dim, a.d_model]);
+        add(at("fc1.bias"), &[a.encoder_ffn_dim]);
+        add(at("fc2.weight"), &[a.d_model, a.encoder_ffn_dim]);
+        add(at("fc2.bias"), &[a.d_model]);
+        for norm in ["self_attn_layer_norm", "final_layer_norm"] {
+            add(at(&format!("{norm}.weight")), &[a.d_model]);
+            add(at(&format!("{norm}.bias")), &[a.d_model]);
+        }
+    }
+    add("audio_tower.layer_norm.weight".into(), &[a.d_model]);
+    add("audio_tower.layer_norm.bias".into(), &[a.d_model]);
+
+    let t = &config.text;
+    let (hidden, kv) = (t.hidden_size, t.num_key_value_heads * t.head_dim());
+    add("multi_modal_projector.linear.weight".into(), &[hidden, a.d_model]);
+    add("multi_modal_projector.linear.bias".into(), &[hidden]);
+    add("language_model.model.embed_tokens.weight".into(), &[t.vocab_size, hidden]);
+    for i in 0..t.num_hidden_layers {
+        let at = |part: &str| format!("language_model.model.layers.{i}.{part}");
+        for (proj, width) in [("q_proj", hidden), ("k_proj", kv), ("v_proj", kv)] {
+            add(at(&format!("self_attn.{proj}.weight")), &[width, hidden]);
+            add(at(&format!("self_attn.{proj}.bias")), &[width]);
+        }
+        add(at("self_attn.o_proj.weight"), &[hidden, hidden]);
+        add(at("mlp.gate_proj.weight"), &[t.intermediate_size, hidden]);
+        add(at("mlp.up_proj.weight"), &[t.intermediate_size, hidden]);
+        add(at("mlp.down_proj.weight"), &[hidden, t.intermediate_size]);
+        add(at("input_layernorm.weight"), &[hidden]);
+        add(at("post_attention_layernorm.weight"), &[hidden]);
+    }
+    add("language_model.model.norm.weight".into(), &[hidden]);
+    if !t.tie_word_embeddings {
+        add("language_model.lm_head.weight".into(), &[t.vocab_size, hidden]);
+    }
+    out
+}
+
+impl Params {
+    /// Takes tensors by name. The caller has checked names and shapes.
+    pub fn new(tensors: BTreeMap<String, Tensor>) -> Self {
+        Self { tensors }
+    }
+
+    /// Random weights from a key: linear and convolution layers uniform in ±1/sqrt(fan in) as PyTorch initialises them, embeddings
+    /// normal with deviation 0.02, norms 1 and 0. Every number is a function of (key, parameter name, index).
+    pub fn random(config: &Config, seed: u64, device: Device) -> Self {
+        let shapes = expected(config);
+        let fan_in: BTreeMap<String, i64> = shapes
+            .iter()
+            .filter(|(name, shape)| name.ends_with(".weight") && shape.len() > 1)
+            .map(|(name, shape)| (name.trim_end_matches(".weight").to_owned(), shape[1..].iter().product()))
+            .collect();
+        let tensors = shapes.into_iter().map(|(name, shape)| {
+            let key = Key::derive(seed, "init", &[&name]);
+            let count = shape.iter().product::<i64>() as u64;
+            let owner = name.rsplit_once('.').map_or("", |(owner, _)| owner);
+            let values: Vec<f32> = if name == EMBED_POSITIONS {
+                sinusoids(shape[0], shape[1])
+            } else if owner.ends_with("norm") {
+                vec![if name.ends_with(".weight") { 1.0 } else { 0.0 }; count as usize]
+            } else if owner.ends_with("embed_tokens") {
+                (0..count).map(|i| (0.02 * key.normal(i, 0)) as f32).collect()
+            } else {
+                let bound = 1.0 / libm::sqrt(fan_in.get(owner).copied().unwrap_or(1) as f64);
+                (0..count).map(|i| (bound * (2.0 * key.uniform(i, 0) - 1.0)) as f32).collect()
+            };
+            let tensor = Tensor::from_slice(&values).reshape(&shape).to_kind(kind(config.dtype)).to_device(device);
+            (name, tensor)
+        });
+        Self { tensors: tensors.collect() }
+    }
+
+    /// The tensor of that name.
+    ///
+    /// # Errors
+    /// An internal error when the configuration does not imply it: a defect of this program.
+    pub fn get(&self, name: &str) -> Result<Tensor> {
+        let found = self.tensors.get(name).map(Tensor::shallow_clone);
+        found.ok_or_else(|| Error::internal(format!("no parameter {name:?} in the model")))
+    }
+
+    /// All of them, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&String, &Tensor)> {
+        self.tensors.iter()
+    }
+
+    /// Those that training changes, by name.
+    pub fn trainable(&self) -> impl Iterator<Item = (&String, &Tensor)> {
+        self.tensors.iter().filter(|(name, _)| *name != EMBED_POSITIONS)
+    }
+
+    /// Lets gradients flow to the trainable ones.
+    pub fn require_grad(&self) {
+        for (_, tensor) in self.trainable() {
+            let _ = tensor.set_requires_grad(true);
+        }
+    }
+
+    /// A copy that shares nothing.
+    pub fn deep_copy(&self) -> Self {
+        let copy = |(name, tensor): (&String, &Tensor)| (name.clone(), tensor.detach().copy());
+        Self { tensors: self.tensors.iter().map(copy).collect() }
+    }
+
+    /// The same numbers in another kind.
+    pub fn to_kind(&self, kind: Kind) -> Self {
+        Self { tensors: self.tensors.iter().map(|(n, t)| (n.clone(), t.detach().to_kind(kind).copy())).collect() }
+    }
+
+    /// Number of elements.
+    pub fn count(&self) -> usize {
+        self.tensors.values().map(Tensor::numel).sum()
+    }
+}
+
+/// Whisper's sinusoidal positions `[length, channels]`: sines then cosines, timescale 10000 (openai/whisper `model.py` `sinusoids`).
+fn sinusoids(length: i64, channels: i64) -> Vec<f32> {
+    let half = channels / 2;
+    let step = libm::log(10000.0) / (half - 1).max(1) as f64;
+    let angle = |t: i64, c: i64| t as f64 * libm::exp(-step * c as f64);
+    let row = |t: i64| {
+        (0..channels).map(move |c| if c < half { libm::sin(angle(t, c)) } else { libm::cos(angle(t, c - half)) } as f32)
+    };
+    (0..length).flat_map(row).collect()
+}

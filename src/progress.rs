@@ -1,0 +1,58 @@
+//! Progress of long work on standard error: a bar with an ETA on a terminal, a line now and then elsewhere.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+/// A line is printed at most this often where standard error is no terminal.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// One piece of long work with a known number of parts.
+pub struct Progress {
+    bar: ProgressBar,
+    label: String,
+    total: u64,
+    started: Instant,
+    printed: Option<Instant>,
+    resumed_at: u64,
+    at: u64,
+    terminal: bool,
+}
+
+impl Progress {
+    /// Starts at `done` of `total` parts (a resumed stage does not start at 0).
+    pub fn start(label: &str, done: u64, total: u64) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(total), target);
+        if let Ok(style) = ProgressStyle::with_template("{prefix:>20} {bar:30} {pos}/{len} {elapsed} eta {eta} {msg}") {
+            bar.set_style(style);
+        }
+        bar.set_prefix(label.to_owned());
+        bar.set_position(done);
+        bar.reset_eta();
+        let (now, label) = (Instant::now(), label.to_owned());
+        Self { bar, label, total, started: now, printed: None, resumed_at: done, at: done, terminal }
+    }
+
+    /// Moves to `done` parts; `message` is a short state of the work (`reward 1.2`).
+    pub fn at(&mut self, done: u64, message: &str) {
+        self.at = done;
+        self.bar.set_position(done);
+        self.bar.set_message(message.to_owned());
+        let due = self.printed.unwrap_or(self.started).elapsed() >= QUIET;
+        if !self.terminal && due && done < self.total {
+            self.printed = Some(Instant::now());
+            let per_part = self.started.elapsed().as_secs_f64() / (done - self.resumed_at).max(1) as f64;
+            let eta = per_part * (self.total - done) as f64;
+            eprintln!("{}: {done}/{}, eta {eta:.0} s {message}", self.label, self.total);
+        }
+    }
+
+    /// Ends it and says how long it took.
+    pub fn finish(self, message: &str) {
+        self.bar.finish_and_clear();
+        let seconds = self.started.elapsed().as_secs_f64();
+        eprintln!("{}: {}/{} in {seconds:.1} s {message}", self.label, self.at, self.total);
+    }
+}
