@@ -1,5 +1,10 @@
 //! What is kept: the files of a run folder and how they are written (temporary name, sync, rename; never overwritten).
 
+pub mod jsonl;
+pub mod layout;
+pub mod read;
 pub mod types;
+pub mod write;
 
-pub use types::{EvalRecord, Manifest, Provenance, SCHEMA, Sample, StageState};
+pub use layout::{RunFolder, StageFolder};
+pub use types::{EvalRecord, Expectation, Manifest, Provenance, SCHEMA, Sample, StageState};

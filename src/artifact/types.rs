@@ -25,6 +25,20 @@ pub struct Manifest {
     pub stages: Vec<StageState>,
     /// What was actually there.
     pub provenance: Provenance,
+    /// Names of the claim files whose rows the report quotes: shipped ones (`r1-aqa-claims.json`), or files that the run
+    /// keeps in its `claims/` folder.
+    pub claims: Vec<String>,
+    /// Which measured rows are held against which claims.
+    pub expect: Vec<Expectation>,
+}
+
+/// A measured row that is held against a claim.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expectation {
+    /// Name of the eval in the recipe.
+    pub eval: String,
+    /// Id of the claim in the claim files.
+    pub claim: String,
 }
 
 /// One stage of the plan.
@@ -68,6 +82,9 @@ pub struct EvalRecord {
     pub name: String,
     /// What the report calls the row.
     pub label: String,
+    /// Whether a stage of this run trained the policy. Then the result differs between machines by rounding, and a golden
+    /// holds it by a margin.
+    pub trained: bool,
     /// `mmau` or `synthetic`.
     pub dataset_format: String,
     /// Name of the data set in the recipe.

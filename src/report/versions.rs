@@ -1,0 +1,118 @@
+//! Every known version of MMAU's `mmau-test-mini.json`, and which of them may be compared.
+
+use crate::error::{Context, Result};
+use crate::pins::{Revision, Sha256};
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use std::sync::OnceLock;
+
+/// `recipes/data/mmau-versions.json`, part of the program so that reports work from anywhere.
+const SHIPPED: &str = include_str!("../../recipes/data/mmau-versions.json");
+
+/// The file's shape.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Versions {
+    schema: u32,
+    what: String,
+    repository: String,
+    file: String,
+    /// Comparability groups of more than one version, with the reason.
+    pub declared_comparable: IndexMap<String, String>,
+    /// Oldest first.
+    pub versions: Vec<Version>,
+}
+
+/// One version of the file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Version {
+    /// What tables call it: `MMAU test-mini of 2025-01-28`.
+    pub name: String,
+    /// What the world called it then: `original` or `v05.15.25` (eleven different files).
+    pub label: String,
+    /// Day of the commit.
+    pub date: String,
+    /// Commit of the repository that has the file so.
+    pub commit: Revision,
+    /// SHA-256 of the file.
+    pub sha256: Sha256,
+    /// Size of the file.
+    pub bytes: u64,
+    /// Questions.
+    pub rows: u64,
+    /// Questions by difficulty, labels as written in the file.
+    pub difficulty: IndexMap<String, u64>,
+    /// Questions whose answer is not among their choices.
+    pub answers_not_in_choices: u64,
+    /// Versions with the same group may share a table.
+    pub comparable: String,
+    /// What changed.
+    pub note: String,
+}
+
+/// The table of versions.
+///
+/// # Errors
+/// Exit code 1: the shipped file is broken (a test holds that it is not).
+pub fn shipped() -> Result<&'static Versions> {
+    static PARSED: OnceLock<Versions> = OnceLock::new();
+    if let Some(versions) = PARSED.get() {
+        return Ok(versions);
+    }
+    let versions = serde_json::from_str(SHIPPED).internal(|| "recipes/data/mmau-versions.json".into())?;
+    Ok(PARSED.get_or_init(|| versions))
+}
+
+/// The known version with this hash.
+///
+/// # Errors
+/// As [`shipped`].
+pub fn find(sha256: &Sha256) -> Result<Option<&'static Version>> {
+    Ok(shipped()?.versions.iter().find(|v| &v.sha256 == sha256))
+}
+
+/// The comparability group of a questions file: the declared one, or its own hash when it is not a known version.
+///
+/// # Errors
+/// As [`shipped`].
+pub fn group(sha256: &Sha256) -> Result<String> {
+    Ok(find(sha256)?.map_or_else(|| sha256.to_string(), |v| v.comparable.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn eighteen_versions_all_different_and_only_the_two_paper_era_ones_comparable() {
+        let all = &shipped().unwrap().versions;
+        assert_eq!(all.len(), 18);
+        assert_eq!(all.iter().map(|v| &v.sha256).collect::<BTreeSet<_>>().len(), 18);
+        assert_eq!(all.iter().map(|v| &v.commit).collect::<BTreeSet<_>>().len(), 18);
+        assert_eq!(all.iter().filter(|v| v.label == "v05.15.25").count(), 11, "one label, eleven files");
+        assert!(all.is_sorted_by_key(|v| &v.date));
+        for v in all {
+            assert_eq!(v.rows, 1000);
+            assert_eq!(v.difficulty.values().sum::<u64>(), 1000, "{}", v.sha256);
+        }
+        for a in all {
+            for b in all.iter().filter(|b| b.sha256 != a.sha256) {
+                let paper = a.date.as_str() < "2025-05" && b.date.as_str() < "2025-05";
+                let both = paper && a.date.as_str() > "2025-01" && b.date.as_str() > "2025-01";
+                assert_eq!(a.comparable == b.comparable, both, "{} and {}", a.date, b.date);
+            }
+        }
+        for group in shipped().unwrap().declared_comparable.keys() {
+            assert!(all.iter().filter(|v| &v.comparable == group).count() > 1, "{group} is used");
+        }
+    }
+
+    #[test]
+    fn an_unknown_file_is_its_own_group() {
+        let (a, b) = (Sha256::of(b"a"), Sha256::of(b"b"));
+        assert_ne!(group(&a).unwrap(), group(&b).unwrap());
+        assert!(find(&a).unwrap().is_none());
+    }
+}
