@@ -105,6 +105,9 @@ pub struct EvalRecord {
     pub cropped: u64,
     /// Completions that stopped for length, not at an end token.
     pub truncated: u64,
+    /// Clips that were damaged though they could be read.
+    #[serde(default)]
+    pub damaged: u64,
 }
 
 /// One line of `samples.jsonl`: one question, as soon as it is done.
@@ -124,6 +127,9 @@ pub struct Sample {
     pub truncated: bool,
     /// Whether the clip was cropped to 30 s.
     pub cropped: bool,
+    /// What was wrong with the clip though it could be read; empty when nothing was.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub damage: String,
     /// Verdict.
     pub verdict: crate::score::Verdict,
     /// Why it failed.

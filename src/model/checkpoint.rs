@@ -1,1 +1,196 @@
+//! A checkpoint folder in Hugging Face layout: the model, its tokenizer, chat template and generation defaults, loaded together and checked
+//! against each other; and written so that transformers loads it.
 
+use super::config::Config;
+use super::params::Params;
+use super::{Qwen2Audio, weights};
+use crate::artifact::write;
+use crate::error::{Context, Error, Result};
+use crate::prompt::chat::ChatTemplate;
+use crate::prompt::tokens::{AUDIO, TextTokenizer};
+use crate::recipe::{Dtype, Init};
+use crate::synth::tokenizer::TokenizerFiles;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use tch::Device;
+
+/// Largest weight file that [`Checkpoint::save`] writes: 5 GB, as transformers does.
+const SHARD_BYTES: usize = 5_000_000_000;
+
+/// Files of a checkpoint that training leaves as they are. At least the first must be there.
+const CARRIED: [&str; 11] = [
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "generation_config.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "chat_template.json",
+    "chat_template.jinja",
+];
+
+/// A policy with everything it needs to read and speak.
+pub struct Checkpoint {
+    /// The model.
+    pub model: Qwen2Audio,
+    /// Text to ids and back.
+    pub tokenizer: TextTokenizer,
+    /// How a turn is written.
+    pub template: ChatTemplate,
+    /// `generation_config.json`; an empty object where there is none.
+    pub generation_config: Value,
+    /// Ids that end a completion.
+    pub eos: Vec<i64>,
+    /// The id that fills the left of shorter prompts.
+    pub pad: i64,
+    dir: PathBuf,
+}
+
+impl Checkpoint {
+    /// Loads a folder.
+    ///
+    /// # Errors
+    /// Exit code 4: a file that is missing or broken, weights that do not fit config.json, a tokenizer whose placeholder is not config.json's,
+    /// features other than Whisper's 128 bands at 16 kHz.
+    pub fn load(dir: &Path, dtype: Dtype, device: Device) -> Result<Self> {
+        let tokenizer = TextTokenizer::load(dir)?;
+        let config = Config::load(dir)?;
+        let placeholder = i64::from(tokenizer.audio_id());
+        if config.audio_token_index != placeholder {
+            return Err(Error::inputs(format!(
+                "{}: config.json says audio_token_index {}, but the tokenizer's {AUDIO} is {placeholder}: the files are not of one checkpoint",
+                dir.display(),
+                config.audio_token_index
+            )));
+        }
+        check_features(dir)?;
+        let generation_config = optional_json(dir, "generation_config.json")?.unwrap_or_else(|| json!({}));
+        let eos = match generation_config.get("eos_token_id") {
+            None | Some(Value::Null) => vec![i64::from(tokenizer.eos_id())],
+            Some(Value::Array(ids)) => ids.iter().filter_map(Value::as_i64).collect(),
+            Some(id) => id.as_i64().into_iter().collect(),
+        };
+        if eos.is_empty() {
+            let found = &generation_config["eos_token_id"];
+            let file = dir.join("generation_config.json");
+            return Err(Error::inputs(format!("{}: eos_token_id: expected ids, found {found}", file.display())));
+        }
+        let pad = generation_config.get("pad_token_id").and_then(Value::as_i64);
+        Ok(Self {
+            pad: pad.unwrap_or_else(|| i64::from(tokenizer.pad_id())),
+            template: ChatTemplate::load(dir)?,
+            model: Qwen2Audio::load(dir, dtype, device)?,
+            tokenizer,
+            generation_config,
+            eos,
+            dir: dir.to_owned(),
+        })
+    }
+
+    /// Writes the model with the files it was loaded with into a folder that exists and is empty.
+    pub fn save(&self, dir: &Path) -> Result<()> {
+        weights::save(self.model.params(), dir, SHARD_BYTES)?;
+        for name in CARRIED {
+            let from = self.dir.join(name);
+            if from.exists() {
+                let bytes = std::fs::read(&from).inputs(|| format!("cannot read {}", from.display()))?;
+                write::replace(&dir.join(name), &bytes)?;
+            }
+        }
+        let config = optional_json(&self.dir, "config.json")?;
+        let mut config = config.ok_or_else(|| Error::inputs(format!("{}: config.json is gone", self.dir.display())))?;
+        set_dtype(&mut config, self.model.config().dtype);
+        write::replace_json(&dir.join("config.json"), &config)
+    }
+}
+
+/// Writes a policy made from a seed: random weights and a tokenizer of our own, in the layout that transformers reads.
+pub fn write_init(dir: &Path, init: &Init, seed: u64, tokenizer: &TokenizerFiles) -> Result<()> {
+    let ids = &tokenizer.ids;
+    let config = Config::from_init(init, tokenizer.vocab_size as i64, i64::from(ids.audio));
+    let params = Params::random(&config, seed, Device::Cpu);
+    weights::save(&params, dir, SHARD_BYTES)?;
+    write::replace_json(&dir.join("config.json"), &config.to_json(i64::from(ids.im_end), i64::from(ids.endoftext)))?;
+    let generation = json!({
+        "eos_token_id": [ids.endoftext, ids.im_end],
+        "pad_token_id": ids.endoftext,
+        "do_sample": false,
+        "transformers_version": "4.49.0",
+    });
+    write::replace_json(&dir.join("generation_config.json"), &generation)?;
+    write::replace_json(&dir.join("preprocessor_config.json"), &preprocessor_config())?;
+    let template = json!({"chat_template": ChatTemplate::qwen2_audio()?.source()});
+    write::replace_json(&dir.join("chat_template.json"), &template)?;
+    for (name, text) in tokenizer.files() {
+        write::replace(&dir.join(name), text.as_bytes())?;
+    }
+    Ok(())
+}
+
+fn preprocessor_config() -> Value {
+    json!({
+        "chunk_length": 30,
+        "feature_extractor_type": "WhisperFeatureExtractor",
+        "feature_size": 128,
+        "hop_length": 160,
+        "n_fft": 400,
+        "n_samples": 480_000,
+        "nb_max_frames": 3000,
+        "padding_side": "right",
+        "padding_value": 0.0,
+        "processor_class": "Qwen2AudioProcessor",
+        "return_attention_mask": true,
+        "sampling_rate": 16_000,
+    })
+}
+
+/// The features that this program makes must be the ones that the checkpoint was trained with.
+fn check_features(dir: &Path) -> Result<()> {
+    let file = optional_json(dir, "preprocessor_config.json")?;
+    let nested = optional_json(dir, "processor_config.json")?.and_then(|v| v.get("feature_extractor").cloned());
+    let Some(found) = file.or(nested) else {
+        return Ok(());
+    };
+    let ours = preprocessor_config();
+    for key in ["feature_size", "hop_length", "n_fft", "sampling_rate", "chunk_length"] {
+        if let Some(value) = found.get(key)
+            && *value != ours[key]
+        {
+            return Err(Error::inputs(format!(
+                "{}: {key}: expected {} (the only features implemented), found {value}",
+                dir.join("preprocessor_config.json").display(),
+                ours[key]
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn optional_json(dir: &Path, name: &str) -> Result<Option<Value>> {
+    let path = dir.join(name);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(&path).inputs(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_str(&text).map(Some).inputs(|| format!("{}: expected JSON", path.display()))
+}
+
+/// Says which number type the weights now have, wherever the file says one.
+fn set_dtype(config: &mut Value, dtype: Dtype) {
+    let name = match dtype {
+        Dtype::Float32 => "float32",
+        Dtype::Bfloat16 => "bfloat16",
+    };
+    let key = if config.get("dtype").is_some() { "dtype" } else { "torch_dtype" };
+    config[key] = json!(name);
+    for part in ["text_config", "audio_config"] {
+        for key in ["dtype", "torch_dtype"] {
+            if config.get(part).is_some_and(|p| p.get(key).is_some()) {
+                config[part][key] = json!(name);
+            }
+        }
+    }
+}

@@ -6,12 +6,15 @@
 pub mod checkpoint;
 pub mod config;
 pub mod encoder;
+mod guard;
 pub mod kv_cache;
 pub mod language;
 pub mod layers;
 pub mod mask;
 pub mod params;
 pub mod weights;
+
+pub use guard::guard;
 
 use crate::audio::Features;
 use crate::error::{Error, Result};

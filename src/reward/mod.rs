@@ -44,7 +44,9 @@ pub fn needs_symbolic(solution: &str) -> bool {
 
 fn has_number(text: &str) -> bool {
     let starts = std::iter::once(0).chain(
-        text.char_indices().filter(|&(_, c)| c == '=' || crate::prompt::python::is_space(c)).map(|(at, c)| at + c.len_utf8()),
+        text.char_indices()
+            .filter(|&(_, c)| c == '=' || crate::prompt::python::is_space(c))
+            .map(|(at, c)| at + c.len_utf8()),
     );
     starts.into_iter().any(|at| {
         let rest = &text[at..];

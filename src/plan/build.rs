@@ -1,0 +1,149 @@
+//! Recipe to plan. No input or output: the same recipe gives the same plan anywhere.
+
+use super::{Data, Plan, Policy, Stage, Work};
+use crate::canonical::fingerprint;
+use crate::error::{Error, Result};
+use crate::pins::Sha256;
+use crate::recipe::{Dataset, Model, Recipe};
+use serde_json::{Value, json};
+
+/// Counts changes of what stages compute: a new number makes every earlier artifact of that kind stale.
+const COMPUTES: u32 = 1;
+
+/// The plan of a recipe. `limit` keeps the first so many questions of every evaluation.
+///
+/// # Errors
+/// Internal: the recipe was resolved, so its references hold.
+pub fn build(recipe: &Recipe, limit: Option<usize>) -> Result<Plan> {
+    let mut builder = Builder { recipe, stages: Vec::new() };
+    let model = builder.model()?;
+    for train in &recipe.train {
+        let policy = builder.policy(&train.from, None, &model)?;
+        let data = builder.data(&train.data)?;
+        let inputs = json!({"policy": builder.policy_id(&policy), "data": builder.data_id(&data)});
+        let spec = json!({"train": train, "seed": recipe.seed});
+        let work = Work::Train { train: Box::new(train.clone()), seed: recipe.seed, policy, data };
+        builder.push(&train.name, work, spec, inputs)?;
+    }
+    for eval in &recipe.eval {
+        let policy = builder.policy(&eval.from, eval.at_step, &model)?;
+        let data = builder.data(&eval.data)?;
+        let inputs = json!({"policy": builder.policy_id(&policy), "data": builder.data_id(&data)});
+        let spec = json!({"eval": eval, "seed": recipe.seed, "limit": limit});
+        let work = Work::Evaluate { eval: Box::new(eval.clone()), seed: recipe.seed, policy, data, limit };
+        builder.push(&eval.name, work, spec, inputs)?;
+    }
+    Ok(Plan { recipe: recipe.name.clone(), stages: builder.stages })
+}
+
+struct Builder<'r> {
+    recipe: &'r Recipe,
+    stages: Vec<Stage>,
+}
+
+impl Builder<'_> {
+    fn push(&mut self, name: &str, work: Work, spec: Value, inputs: Value) -> Result<usize> {
+        let kind = work.kind();
+        let fingerprint = fingerprint(&json!({"kind": kind, "computes": COMPUTES, "spec": spec, "inputs": inputs}))?;
+        let folder = crate::artifact::layout::RunFolder::stage_name(name, &fingerprint);
+        self.stages.push(Stage { name: name.to_owned(), recipe: self.recipe.name.clone(), fingerprint, folder, work });
+        Ok(self.stages.len() - 1)
+    }
+
+    /// What `from: model` means.
+    fn model(&mut self) -> Result<Policy> {
+        match &self.recipe.model {
+            Model::Checkpoint(checkpoint) => Ok(Policy::Checkpoint(checkpoint.clone())),
+            Model::Init(init) => {
+                let seed = self.recipe.seed;
+                let work = Work::Init { init: init.clone(), seed };
+                let index = self.push("init", work, json!({"init": init, "seed": seed}), Value::Null)?;
+                Ok(Policy::Stage { index, step: None })
+            }
+            Model::Stage(from) => {
+                let other = build(&from.recipe, None)?;
+                let wanted = other.up_to(&from.stage);
+                let wanted =
+                    wanted.ok_or_else(|| Error::internal(format!("no stage {:?} to start from", from.stage)))?;
+                for (new, &old) in wanted.iter().enumerate() {
+                    let mut stage = other.stages[old].clone();
+                    stage.name =
+                        if stage.name.contains('/') { stage.name } else { format!("{}/{}", other.recipe, stage.name) };
+                    stage.work.renumber(&wanted);
+                    self.stages.push(stage);
+                    debug_assert_eq!(self.stages.len(), new + 1);
+                }
+                Ok(Policy::Stage { index: self.stages.len() - 1, step: None })
+            }
+        }
+    }
+
+    fn policy(&self, from: &str, step: Option<u64>, model: &Policy) -> Result<Policy> {
+        if from == "model" {
+            return Ok(model.clone());
+        }
+        Ok(Policy::Stage { index: self.index(from)?, step })
+    }
+
+    fn index(&self, name: &str) -> Result<usize> {
+        let found = self.stages.iter().position(|s| s.name == name);
+        found.ok_or_else(|| Error::internal(format!("recipe {}: no stage {name:?}", self.recipe.name)))
+    }
+
+    /// The questions of a data set; a synthetic one becomes a stage the first time it is needed.
+    fn data(&mut self, name: &str) -> Result<Data> {
+        let set = self.recipe.data.get(name);
+        let set = set.ok_or_else(|| Error::internal(format!("recipe {}: no data set {name:?}", self.recipe.name)))?;
+        match set.clone() {
+            Dataset::Mmau(files) => Ok(Data::Mmau { files, name: name.to_owned() }),
+            Dataset::Avqa(files) => Ok(Data::Avqa { files, name: name.to_owned() }),
+            Dataset::Synthetic(spec) => {
+                let stage = format!("data-{name}");
+                let index = match self.index(&stage) {
+                    Ok(index) => index,
+                    Err(_) => self.push(&stage, Work::Data(spec.clone()), json!(spec), Value::Null)?,
+                };
+                Ok(Data::Stage { index, name: name.to_owned() })
+            }
+        }
+    }
+
+    /// What identifies a policy in a fingerprint.
+    fn policy_id(&self, policy: &Policy) -> Value {
+        match policy {
+            Policy::Stage { index, step } => json!({"stage": self.stages[*index].fingerprint, "step": step}),
+            Policy::Checkpoint(c) => json!({"revision": c.revision, "weights": c.weights, "dtype": c.dtype}),
+        }
+    }
+
+    /// What identifies questions in a fingerprint: hashes, never paths.
+    fn data_id(&self, data: &Data) -> Value {
+        match data {
+            Data::Stage { index, .. } => json!({"stage": self.stages[*index].fingerprint}),
+            Data::Mmau { files, .. } | Data::Avqa { files, .. } => pin(files.sha256.as_ref(), files.git_blob.as_ref()),
+        }
+    }
+}
+
+fn pin(sha256: Option<&Sha256>, git_blob: Option<&crate::pins::Revision>) -> Value {
+    json!({"sha256": sha256, "git_blob": git_blob})
+}
+
+impl Work {
+    /// Places in the plan become places in a sub-plan that holds only `kept`.
+    fn renumber(&mut self, kept: &[usize]) {
+        let place = |index: &mut usize| {
+            if let Some(new) = kept.iter().position(|old| old == index) {
+                *index = new;
+            }
+        };
+        if let Work::Train { policy, data, .. } | Work::Evaluate { policy, data, .. } = self {
+            if let Policy::Stage { index, .. } = policy {
+                place(index);
+            }
+            if let Data::Stage { index, .. } = data {
+                place(index);
+            }
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The inputs that a plan takes from outside, and whether they are what was pinned.
+
+use super::{Data, Plan, Policy, Work};
+use crate::error::{Error, Result};
+use crate::pins::Sha256;
+use crate::recipe::{Files, Source};
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// One file from outside.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Input {
+    /// What it is for: `data set clips`, `model weights`.
+    pub what: String,
+    /// Where it is, or where it would be fetched from.
+    pub at: String,
+    /// The pin: `sha256 …` or `git blob …`; empty for a folder of clips, which the questions name one by one.
+    pub pin: String,
+    /// `None` when it is what was pinned; otherwise what is wrong with it and the way out.
+    pub problem: Option<String>,
+}
+
+/// Every input of a plan, looked at and hashed.
+pub fn inputs(plan: &Plan) -> Vec<Input> {
+    let mut out: Vec<Input> = Vec::new();
+    let mut add = |input: Input| {
+        if !out.contains(&input) {
+            out.push(input);
+        }
+    };
+    for stage in &plan.stages {
+        let (Work::Train { policy, data, .. } | Work::Evaluate { policy, data, .. }) = &stage.work else { continue };
+        if let Policy::Checkpoint(c) = policy {
+            match &c.source {
+                Source::Path(dir) => {
+                    for (name, sha256) in &c.weights {
+                        add(file("model weights", &dir.join(name), Pinned::Sha256(sha256)));
+                    }
+                }
+                other => {
+                    add(remote("model", other, c.revision.as_ref().map(|r| format!("revision {r}")), "model.source"))
+                }
+            }
+        }
+        if let Data::Mmau { files, name } | Data::Avqa { files, name } = data {
+            add(questions(files, name));
+            match &files.audio {
+                Source::Path(dir) => add(folder(&format!("audio of data set {name}"), dir)),
+                other => {
+                    add(remote(&format!("audio of data set {name}"), other, None, &format!("data.sets.{name}.audio")))
+                }
+            }
+        }
+    }
+    out
+}
+
+/// Errs (exit code 4) with every input that is missing or not what was pinned.
+pub fn verify(plan: &Plan) -> Result<()> {
+    let problems: Vec<String> =
+        inputs(plan).into_iter().filter_map(|i| i.problem.map(|p| format!("{}: {}: {p}", i.what, i.at))).collect();
+    if problems.is_empty() { Ok(()) } else { Err(Error::inputs(problems.join("\n"))) }
+}
+
+enum Pinned<'a> {
+    Sha256(&'a Sha256),
+    GitBlob(&'a str),
+}
+
+fn questions(files: &Files, name: &str) -> Input {
+    let what = format!("data set {name}");
+    match (&files.file, &files.sha256, &files.git_blob) {
+        (Source::Path(path), Some(sha256), _) => file(&what, path, Pinned::Sha256(sha256)),
+        (Source::Path(path), None, Some(blob)) => file(&what, path, Pinned::GitBlob(blob.as_str())),
+        (source, sha256, blob) => {
+            let pin = sha256.as_ref().map(|h| format!("sha256 {h}"));
+            remote(
+                &what,
+                source,
+                pin.or(blob.as_ref().map(|b| format!("git blob {b}"))),
+                &format!("data.sets.{name}.file"),
+            )
+        }
+    }
+}
+
+fn file(what: &str, path: &std::path::Path, pinned: Pinned<'_>) -> Input {
+    let (pin, problem) = match pinned {
+        Pinned::Sha256(want) => {
+            let problem = match Sha256::of_file(path) {
+                Ok(found) if found == *want => None,
+                Ok(found) => Some(format!("expected sha256 {want}, found {found} (another version of the file)")),
+                Err(e) => Some(format!("{e} (put the file there, or say where it is with --set)")),
+            };
+            (format!("sha256 {want}"), problem)
+        }
+        Pinned::GitBlob(want) => {
+            let problem = match std::fs::read(path) {
+                Ok(bytes) => {
+                    let found = git_blob(&bytes);
+                    (found != want)
+                        .then(|| format!("expected git blob {want}, found {found} (another version of the file)"))
+                }
+                Err(e) => Some(format!("cannot read it: {e} (put the file there, or say where it is with --set)")),
+            };
+            (format!("git blob {want}"), problem)
+        }
+    };
+    Input { what: what.to_owned(), at: path.display().to_string(), pin, problem }
+}
+
+fn folder(what: &str, dir: &std::path::Path) -> Input {
+    let problem =
+        (!dir.is_dir()).then(|| "no such folder (put the clips there, or say where they are with --set)".to_owned());
+    Input { what: what.to_owned(), at: dir.display().to_string(), pin: String::new(), problem }
+}
+
+fn remote(what: &str, source: &Source, pin: Option<String>, key: &str) -> Input {
+    let at = match source {
+        Source::Path(path) => PathBuf::from(path).display().to_string(),
+        Source::Hub(text) | Source::Url(text) => text.clone(),
+    };
+    let problem = format!("this version cannot fetch it: download it yourself and say where it is: --set {key}=PATH");
+    Input { what: what.to_owned(), at, pin: pin.unwrap_or_default(), problem: Some(problem) }
+}
+
+/// Git's id of a file's content: sha1 of `blob LEN\0` and the bytes.
+fn git_blob(bytes: &[u8]) -> String {
+    use sha2::Digest;
+    let mut hasher = sha1::Sha1::new();
+    hasher.update(format!("blob {}\0", bytes.len()));
+    hasher.update(bytes);
+    hasher.finalize().iter().map(|b| format!("{b:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::git_blob;
+
+    #[test]
+    fn git_blob_ids_are_the_ones_git_prints() {
+        // `git hash-object` of an empty file and of "hello\n".
+        assert_eq!(git_blob(b""), "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391");
+        assert_eq!(git_blob(b"hello\n"), "ce013625030ba8dba906f756967f9e9ca394464a");
+    }
+}

@@ -1,0 +1,221 @@
+//! Evaluation: every question gets a record as soon as it is done, then the score. A restart does only what is missing.
+
+use super::prepare::{Prepared, prepare};
+use super::{Context, policy};
+use crate::artifact::jsonl::{self, Appender};
+use crate::artifact::layout::StageFolder;
+use crate::artifact::{EvalRecord, SCHEMA, Sample, write};
+use crate::data::Example;
+use crate::error::{Error, Result};
+use crate::generate::{Completion, Request, Stop, generate};
+use crate::model::checkpoint::Checkpoint;
+use crate::pins::Sha256;
+use crate::plan::{Data, Policy};
+use crate::progress::Progress;
+use crate::recipe::Eval;
+use crate::sampling::Filters;
+use crate::score::{self, Verdict};
+use crate::seeds::Key;
+use rayon::prelude::*;
+use std::collections::HashMap;
+use std::path::Path;
+
+/// The settings of one evaluation.
+pub(super) struct Job<'a> {
+    /// The recipe's block.
+    pub eval: &'a Eval,
+    /// The recipe's seed.
+    pub seed: u64,
+    /// What is evaluated.
+    pub policy: &'a Policy,
+    /// Questions.
+    pub data: &'a Data,
+    /// Only the first so many questions.
+    pub limit: Option<usize>,
+}
+
+/// Evaluates in a partial folder, from the samples that it holds.
+pub(super) fn run(ctx: &Context<'_>, job: &Job<'_>, partial: &Path) -> Result<()> {
+    let folder = StageFolder::new(partial);
+    let mut examples = ctx.examples(job.data)?;
+    let questions = examples.len();
+    examples.truncate(job.limit.unwrap_or(questions));
+    if examples.is_empty() {
+        return Err(Error::inputs(format!("{}: data set {} has no questions", job.eval.name, job.eval.data)));
+    }
+    let policy = ctx.load_policy(job.policy)?;
+    let filters = Filters::resolve(&job.eval.decoding, &policy.generation_config)?;
+
+    let mut log = Appender::open(&folder.samples())?;
+    let mut samples: HashMap<String, Sample> =
+        jsonl::read::<Sample>(&folder.samples())?.rows.into_iter().map(|s| (s.id.clone(), s)).collect();
+    let mut progress = Progress::start(&job.eval.name, samples.len() as u64, examples.len() as u64);
+    // Batches are cut from the whole list, so that a question meets the same neighbours whether or not the run was interrupted.
+    for batch in examples.chunks(job.eval.batch_size) {
+        if batch.iter().all(|e| samples.contains_key(&e.id)) {
+            continue;
+        }
+        for sample in answer(job, &policy, &filters, batch)? {
+            if !samples.contains_key(&sample.id) {
+                log.append(&sample)?;
+                samples.insert(sample.id.clone(), sample);
+            }
+        }
+        progress.at(samples.len() as u64, "");
+    }
+    log.finish()?;
+    let ordered: Vec<&Sample> = examples.iter().filter_map(|e| samples.get(&e.id)).collect();
+    let score = finish(ctx, job, &folder, &examples, &ordered, questions, &filters)?;
+    progress.finish(&format!("accuracy {:.2} ({} of {})", score.accuracy, score.correct, score.total));
+    Ok(())
+}
+
+/// One record for every question of a batch; a question that cannot be put is a record too.
+fn answer(job: &Job<'_>, policy: &Checkpoint, filters: &Filters, batch: &[Example]) -> Result<Vec<Sample>> {
+    let (tokenizer, template) = (&policy.tokenizer, &policy.template);
+    let prepared: Vec<Result<Prepared>> =
+        batch.par_iter().map(|example| prepare(example, job.eval.prompt, tokenizer, template)).collect();
+    let requests: Vec<Request<'_>> = batch
+        .iter()
+        .zip(&prepared)
+        .filter_map(|(example, prepared)| {
+            let prepared = prepared.as_ref().ok()?;
+            let key = || Key::derive(job.seed, "evaluate", &[&job.eval.name, &example.id]);
+            let keys = vec![job.eval.decoding.do_sample.then(key)];
+            Some(Request { ids: &prepared.ids, audio: vec![&prepared.features], keys })
+        })
+        .collect();
+    let stop = Stop { eos: policy.eos.clone(), max_new_tokens: job.eval.decoding.max_new_tokens, pad: policy.pad };
+    let drawn = if requests.is_empty() { Vec::new() } else { generate(&policy.model, &requests, filters, &stop)? };
+    let mut drawn = drawn.into_iter().flatten();
+    batch
+        .iter()
+        .zip(&prepared)
+        .map(|(example, prepared)| match prepared {
+            Err(e) => Ok(failed(example, &e.to_string())),
+            Ok(prepared) => {
+                let completion = drawn.next().ok_or_else(|| Error::internal("fewer completions than prompts"))?;
+                judged(job, policy, example, prepared, &completion)
+            }
+        })
+        .collect()
+}
+
+fn failed(example: &Example, why: &str) -> Sample {
+    Sample {
+        id: example.id.clone(),
+        prompt_sha256: String::new(),
+        output: String::new(),
+        answer: String::new(),
+        tokens: 0,
+        truncated: false,
+        cropped: false,
+        damage: String::new(),
+        verdict: Verdict::Failed,
+        error: Some(why.to_owned()),
+    }
+}
+
+fn judged(
+    job: &Job<'_>,
+    policy: &Checkpoint,
+    example: &Example,
+    prepared: &Prepared,
+    said: &Completion,
+) -> Result<Sample> {
+    let ids: Vec<u32> = said.ids.iter().filter_map(|&i| u32::try_from(i).ok()).collect();
+    let output = policy.tokenizer.decode(&ids)?;
+    let answer = score::extract(job.eval.extract, &output);
+    Ok(Sample {
+        id: example.id.clone(),
+        prompt_sha256: prepared.prompt_sha256.to_string(),
+        tokens: said.ids.len() as u64,
+        truncated: !said.stopped,
+        cropped: prepared.cropped,
+        damage: prepared.damage.clone(),
+        verdict: score::verdict(job.eval.rule, example, &answer),
+        output,
+        answer,
+        error: None,
+    })
+}
+
+/// Writes predictions, score and what the row is.
+fn finish(
+    ctx: &Context<'_>,
+    job: &Job<'_>,
+    folder: &StageFolder,
+    examples: &[Example],
+    samples: &[&Sample],
+    questions: usize,
+    filters: &Filters,
+) -> Result<score::Score> {
+    let predictions: Vec<serde_json::Value> = examples
+        .iter()
+        .zip(samples)
+        .map(|(example, sample)| {
+            let mut row = example.row.clone();
+            row.insert("model_prediction".into(), sample.answer.clone().into());
+            serde_json::Value::Object(row)
+        })
+        .collect();
+    write::replace_json(&folder.predictions(), &predictions)?;
+    let verdicts: Vec<Verdict> = samples.iter().map(|s| s.verdict).collect();
+    let score = score::tally(job.eval.rule, examples, &verdicts);
+    write::replace_json(&folder.score(), &score)?;
+    let (dataset_format, dataset_sha256) = ctx.dataset_id(job.data)?;
+    let count = |f: fn(&Sample) -> bool| samples.iter().filter(|s| f(s)).count() as u64;
+    let record = EvalRecord {
+        schema: SCHEMA,
+        name: job.eval.name.clone(),
+        label: job.eval.label.clone(),
+        dataset_format,
+        dataset: job.eval.data.clone(),
+        dataset_sha256,
+        asked: examples.len() as u64,
+        questions: questions as u64,
+        prompt: policy::spelling(&job.eval.prompt)?,
+        decoding: describe(job.eval, filters),
+        rule: policy::spelling(&job.eval.rule)?,
+        cropped: count(|s| s.cropped),
+        truncated: count(|s| s.truncated),
+        damaged: count(|s| !s.damage.is_empty()),
+    };
+    write::replace_json(&folder.eval(), &record)?;
+    Ok(score)
+}
+
+/// How tokens were chosen, in one line.
+fn describe(eval: &Eval, filters: &Filters) -> String {
+    let new = format!("at most {} new tokens", eval.decoding.max_new_tokens);
+    let penalty = if filters.repetition_penalty == 1.0 {
+        String::new()
+    } else {
+        format!("repetition penalty {}, ", filters.repetition_penalty)
+    };
+    if eval.decoding.do_sample {
+        let Filters { temperature, top_k, top_p, .. } = filters;
+        format!("sampled (temperature {temperature}, top-k {top_k}, top-p {top_p}), {penalty}{new}")
+    } else {
+        format!("greedy, {penalty}{new}")
+    }
+}
+
+impl Context<'_> {
+    /// Format and hash of a data set's questions file.
+    fn dataset_id(&self, data: &Data) -> Result<(String, Sha256)> {
+        let of_file = |files: &crate::recipe::Files| match (&files.sha256, &files.file) {
+            (Some(sha256), _) => Ok(sha256.clone()),
+            (None, crate::recipe::Source::Path(path)) => Sha256::of_file(path),
+            (None, _) => Err(Error::internal("a data set that was read has a path")),
+        };
+        match data {
+            Data::Stage { index, .. } => match &self.plan.stages[*index].work {
+                crate::plan::Work::Data(spec) => Ok(("synthetic".into(), spec.sha256.clone())),
+                _ => Err(Error::internal("a data set comes from a data stage")),
+            },
+            Data::Mmau { files, .. } => Ok(("mmau".into(), of_file(files)?)),
+            Data::Avqa { files, .. } => Ok(("avqa".into(), of_file(files)?)),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The policy that a stage starts from, and the checkpoints that it leaves.
+
+use super::Context;
+use crate::artifact::layout::StageFolder;
+use crate::artifact::write::failed;
+use crate::error::{Error, Result};
+use crate::model::checkpoint::Checkpoint;
+use crate::model::config::Config;
+use crate::model::weights::{load_tensors, save_tensors};
+use crate::plan::{Policy, Work};
+use crate::recipe::{Dtype, Source};
+use crate::train::optimizer::AdamW;
+use std::path::{Path, PathBuf};
+
+/// What a resume needs beside the weights, in a checkpoint's `trainer/`.
+const OPTIMIZER: &str = "optimizer.safetensors";
+
+impl Context<'_> {
+    /// The folder of a policy, and the number type to load it as.
+    pub(super) fn policy_dir(&self, policy: &Policy) -> Result<(PathBuf, Dtype)> {
+        let dir = match policy {
+            Policy::Checkpoint(c) => match &c.source {
+                Source::Path(dir) => return Ok((dir.clone(), c.dtype)),
+                Source::Hub(at) | Source::Url(at) => {
+                    return Err(Error::inputs(format!("{at}: this version cannot fetch it")));
+                }
+            },
+            Policy::Stage { index, step } => {
+                let artifact = self.artifact(*index)?;
+                match &self.plan.stages[*index].work {
+                    Work::Train { train, .. } => StageFolder::new(artifact).checkpoint(step.unwrap_or(train.steps)),
+                    _ => artifact,
+                }
+            }
+        };
+        let dtype = Config::load(&dir)?.dtype;
+        Ok((dir, dtype))
+    }
+
+    /// Loads a policy.
+    pub(super) fn load_policy(&self, policy: &Policy) -> Result<Checkpoint> {
+        let (dir, dtype) = self.policy_dir(policy)?;
+        Checkpoint::load(&dir, dtype, self.device)
+    }
+}
+
+/// Leaves `checkpoint-STEP` in Hugging Face layout, with what a resume needs in its `trainer/`. The folder appears whole or not at all.
+pub(super) fn save(partial: &Path, step: u64, policy: &Checkpoint, optimizer: &AdamW) -> Result<()> {
+    let dir = StageFolder::new(partial).checkpoint(step);
+    if dir.is_dir() {
+        return Ok(());
+    }
+    let staging = dir.with_extension("partial");
+    let _ = std::fs::remove_dir_all(&staging);
+    let trainer = staging.join("trainer");
+    std::fs::create_dir_all(&trainer).map_err(|e| failed("make the folder", &trainer, &e))?;
+    policy.save(&staging)?;
+    save_tensors(optimizer.state().into_iter(), &trainer.join(OPTIMIZER))?;
+    std::fs::rename(&staging, &dir).map_err(|e| failed("rename", &staging, &e))
+}
+
+/// The checkpoints in a partial folder, by step.
+pub(super) fn saved(partial: &Path) -> Result<Vec<u64>> {
+    let entries = std::fs::read_dir(partial).map_err(|e| failed("list", partial, &e))?;
+    let step = |name: &str| name.strip_prefix("checkpoint-")?.parse().ok();
+    let mut steps: Vec<u64> = entries.flatten().filter_map(|e| step(e.file_name().to_str()?)).collect();
+    steps.sort_unstable();
+    Ok(steps)
+}
+
+/// Drops what older checkpoints hold only for a resume: all of one that the recipe does not keep, `trainer/` of the others.
+pub(super) fn prune(partial: &Path, newest: u64, keep: impl Fn(u64) -> bool) -> Result<()> {
+    for step in saved(partial)?.into_iter().filter(|&s| s < newest) {
+        let dir = StageFolder::new(partial).checkpoint(step);
+        let gone = if keep(step) { dir.join("trainer") } else { dir };
+        if gone.is_dir() {
+            std::fs::remove_dir_all(&gone).map_err(|e| failed("remove", &gone, &e))?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes up the optimizer's state of a checkpoint.
+pub(super) fn restore(partial: &Path, step: u64, optimizer: &mut AdamW, device: tch::Device) -> Result<()> {
+    let path = StageFolder::new(partial).checkpoint(step).join("trainer").join(OPTIMIZER);
+    optimizer.restore(&load_tensors(&path, device)?)
+}
+
+/// How a recipe spells an enum's value.
+pub(super) fn spelling(value: &impl serde::Serialize) -> Result<String> {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(text)) => Ok(text),
+        other => Err(Error::internal(format!("expected a word, found {other:?}"))),
+    }
+}

@@ -1,0 +1,132 @@
+//! Walks the plan: reuses what is there by its fingerprint, runs the rest, keeps the manifest true at every moment.
+
+use super::evaluate::Job;
+use super::{Context, data, evaluate, train};
+use crate::artifact::layout::RunFolder;
+use crate::artifact::write::{self, failed};
+use crate::artifact::{Expectation, Manifest, Provenance, SCHEMA, StageState};
+use crate::error::{Error, Kind, Result};
+use crate::plan::{self, Plan, Stage, Work};
+use crate::recipe::Recipe;
+use std::path::Path;
+use tch::Device;
+
+/// How a plan is run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where it computes.
+    pub device: Device,
+    /// Threads libtorch computes with.
+    pub threads: usize,
+    /// The stages to run (places in the plan), each with what it needs; all of them by default.
+    pub only: Option<Vec<usize>>,
+    /// What was there when the run started.
+    pub provenance: Provenance,
+}
+
+/// What a run did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Done {
+    /// Stages that were run now.
+    pub ran: usize,
+    /// Stages whose artifact was there.
+    pub reused: usize,
+    /// Whether every stage of the plan is done.
+    pub complete: bool,
+}
+
+/// Runs a plan in a run folder.
+///
+/// # Errors
+/// What a stage says; everything finished before stays, and the same call goes on from there.
+pub fn run(recipe: &Recipe, plan: &Plan, folder: &RunFolder, options: &Options) -> Result<Done> {
+    plan::verify(plan)?;
+    tch::set_num_threads(i32::try_from(options.threads).unwrap_or(i32::MAX));
+    std::fs::create_dir_all(folder.root()).map_err(|e| failed("make the folder", folder.root(), &e))?;
+    let ctx = Context { plan, run: folder.root(), device: options.device };
+    let mut manifest = manifest(recipe, plan, folder, options);
+    write::replace_json(&folder.manifest(), &manifest)?;
+    let mut done = Done { ran: 0, reused: 0, complete: false };
+    for (index, stage) in plan.stages.iter().enumerate() {
+        if options.only.as_ref().is_some_and(|only| !only.contains(&index)) {
+            continue;
+        }
+        if stage.find(folder.root(), &plan.recipe).is_some() {
+            done.reused += 1;
+        } else {
+            if let Err(e) = one(&ctx, stage) {
+                manifest.status = "stopped".into();
+                // The stage's own error is the one to report; a manifest that cannot be written has the same cause.
+                let _ = write::replace_json(&folder.manifest(), &manifest);
+                return Err(e);
+            }
+            done.ran += 1;
+        }
+        manifest.stages[index].done = true;
+        write::replace_json(&folder.manifest(), &manifest)?;
+    }
+    done.complete = manifest.stages.iter().all(|s| s.done);
+    manifest.status = if done.complete { "done" } else { "stopped" }.into();
+    write::replace_json(&folder.manifest(), &manifest)?;
+    Ok(done)
+}
+
+/// Runs one stage in its partial folder and renames it into place.
+fn one(ctx: &Context<'_>, stage: &Stage) -> Result<()> {
+    let place = ctx.run.join(&stage.folder);
+    let partial = ctx.run.join(format!("{}.partial", stage.folder));
+    std::fs::create_dir_all(&partial).map_err(|e| failed("make the folder", &partial, &e))?;
+    work(ctx, stage, &partial)?;
+    std::fs::rename(&partial, &place).map_err(|e| failed("rename", &partial, &e))
+}
+
+/// A libtorch error arrives as a panic of its binding: it becomes an error of the stage, with the way out where it is memory.
+fn work(ctx: &Context<'_>, stage: &Stage, partial: &Path) -> Result<()> {
+    let body = || match &stage.work {
+        Work::Data(spec) => data::synthetic(&stage.name, spec, partial),
+        Work::Init { init, seed } => data::init(init, *seed, partial),
+        Work::Train { train, seed, policy, data } => train::run(ctx, train, *seed, policy, data, partial),
+        Work::Evaluate { eval, seed, policy, data, limit } => {
+            evaluate::run(ctx, &Job { eval, seed: *seed, policy, data, limit: *limit }, partial)
+        }
+    };
+    let outcome = crate::model::guard(body);
+    outcome.map_err(|e| if e.kind() == Kind::Request { e } else { e.within(format!("stage {}", stage.name)) })
+}
+
+fn manifest(recipe: &Recipe, plan: &Plan, folder: &RunFolder, options: &Options) -> Manifest {
+    let state = |s: &Stage| StageState {
+        name: s.name.clone(),
+        kind: s.work.kind().into(),
+        fingerprint: s.fingerprint.clone(),
+        folder: s.folder.clone(),
+        done: s.find(folder.root(), &plan.recipe).is_some(),
+    };
+    let claim_name = |p: &std::path::PathBuf| p.file_name().map(|n| n.to_string_lossy().into_owned());
+    Manifest {
+        schema: SCHEMA,
+        recipe: recipe.name.clone(),
+        title: recipe.title.clone(),
+        recipe_sha256: recipe.sha256.clone(),
+        overrides: recipe.overrides.clone(),
+        status: "running".into(),
+        stages: plan.stages.iter().map(state).collect(),
+        provenance: options.provenance.clone(),
+        claims: recipe.report.claims.iter().filter_map(claim_name).collect(),
+        expect: recipe
+            .report
+            .expect
+            .iter()
+            .map(|e| Expectation { eval: e.eval.clone(), claim: e.claim.clone() })
+            .collect(),
+    }
+}
+
+/// Refuses a stage name that the plan does not have.
+pub fn places_up_to(plan: &Plan, name: &str) -> Result<Vec<usize>> {
+    let names = || plan.stages.iter().map(|s| s.name.as_str());
+    plan.up_to(name).ok_or_else(|| {
+        let hint = crate::text::nearest(name, names()).map_or(String::new(), |n| format!(", did you mean {n:?}?"));
+        Error::request(format!("no stage {name:?}: expected one of {}{hint}", names().collect::<Vec<_>>().join(", ")))
+    })
+}

@@ -1,0 +1,40 @@
+//! One SFT step: cross-entropy on `<answer>…</answer>` and the end token, mean over the answer tokens of the step.
+
+use super::metrics::Step;
+use super::train::{Batch, Trainer};
+use crate::error::{Error, Result};
+use crate::train::logps::{Group, completion_logprobs};
+
+/// Accumulates the gradient of one step and says what it saw.
+pub(super) fn step(trainer: &Trainer<'_>, batch: &Batch<'_>) -> Result<Step> {
+    let policy = &trainer.policy;
+    let end = i64::from(policy.tokenizer.eos_id());
+    let mut targets = Vec::with_capacity(batch.questions.len());
+    for question in &batch.questions {
+        let answer = question.example.answer.as_deref();
+        let answer =
+            answer.ok_or_else(|| Error::inputs(format!("question {}: no answer to train on", question.example.id)))?;
+        let ids = policy.tokenizer.encode(&format!("<answer>{answer}</answer>"))?;
+        targets.push(ids.into_iter().map(i64::from).chain([end]).collect::<Vec<i64>>());
+    }
+    let tokens: usize = targets.iter().map(Vec::len).sum();
+    let mut out = Step { completion_tokens: tokens as u64, ..Step::default() };
+    for (questions, targets) in batch.questions.chunks(trainer.micro_batch).zip(targets.chunks(trainer.micro_batch)) {
+        let groups: Vec<Group<'_>> = questions
+            .iter()
+            .zip(targets)
+            .map(|(q, target)| Group {
+                prompt: &q.prepared.ids,
+                audio: vec![&q.prepared.features],
+                completions: vec![target],
+            })
+            .collect();
+        let scored = completion_logprobs(&policy.model, &groups, policy.pad)?;
+        let loss = -(&scored.logprobs * &scored.mask).sum(scored.logprobs.kind()) / tokens as f64;
+        loss.backward();
+        out.loss += loss.double_value(&[]);
+        let share = targets.iter().map(Vec::len).sum::<usize>() as f64 / tokens as f64;
+        out.entropy += scored.entropy * share;
+    }
+    Ok(out)
+}

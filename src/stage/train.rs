@@ -1,0 +1,175 @@
+//! The training loop: SFT and GRPO differ in one step, everything around it is shared.
+
+use super::metrics::{self, Step};
+use super::prepare::{Prepared, prepare};
+use super::{Context, grpo, policy, sft};
+use crate::artifact::layout::StageFolder;
+use crate::data::Example;
+use crate::error::{Error, Result};
+use crate::model::Qwen2Audio;
+use crate::model::checkpoint::Checkpoint;
+use crate::plan::{Data, Policy};
+use crate::progress::Progress;
+use crate::recipe::{Method, Train};
+use crate::reward;
+use crate::train::optimizer::AdamW;
+use crate::train::order::Order;
+use crate::train::schedule::learning_rate;
+use rayon::prelude::*;
+use std::path::Path;
+use std::time::Instant;
+
+/// What a step works with.
+pub(super) struct Trainer<'a> {
+    /// Name of the stage: part of every rollout's key.
+    pub name: &'a str,
+    /// The recipe's seed.
+    pub seed: u64,
+    /// Questions a forward pass.
+    pub micro_batch: usize,
+    /// The policy that is trained.
+    pub policy: Checkpoint,
+    /// GRPO with a KL penalty: the frozen start of the stage.
+    pub reference: Option<Qwen2Audio>,
+}
+
+/// A question of a step.
+pub(super) struct Question<'a> {
+    /// As it stands in the data set.
+    pub example: &'a Example,
+    /// As the model takes it.
+    pub prepared: Prepared,
+}
+
+/// The questions of a step.
+pub(super) struct Batch<'a> {
+    /// Steps done before this one.
+    pub step: u64,
+    /// In the data order.
+    pub questions: Vec<Question<'a>>,
+}
+
+/// Trains in a partial folder, from its newest checkpoint if it has one.
+pub(super) fn run(
+    ctx: &Context<'_>,
+    train: &Train,
+    seed: u64,
+    start: &Policy,
+    data: &Data,
+    partial: &Path,
+) -> Result<()> {
+    let examples = ctx.examples(data)?;
+    check(train, &examples)?;
+    let done = policy::saved(partial)?.into_iter().max().unwrap_or(0);
+    let policy = if done == 0 {
+        ctx.load_policy(start)?
+    } else {
+        let dir = StageFolder::new(partial).checkpoint(done);
+        Checkpoint::load(&dir, crate::model::config::Config::load(&dir)?.dtype, ctx.device)?
+    };
+    let reference = match &train.method {
+        Method::Grpo(settings) if settings.beta != 0.0 => Some(ctx.load_policy(start)?.model),
+        _ => None,
+    };
+    policy.model.params().require_grad();
+    let mut optimizer = AdamW::new(policy.model.params(), &train.optimizer);
+    if done > 0 {
+        policy::restore(partial, done, &mut optimizer, ctx.device)?;
+    }
+    let trainer = Trainer { name: &train.name, seed, micro_batch: train.micro_batch, policy, reference };
+    let mut order = Order::new(examples.len(), train.order.seed);
+    let mut log = metrics::open(&StageFolder::new(partial).metrics(), done)?;
+    let mut progress = Progress::start(&train.name, done, train.steps);
+    let mut last = String::new();
+    for step in done..train.steps {
+        let started = Instant::now();
+        let batch = load(&trainer, train, &examples, step, &order.step(step, train.questions_per_step))?;
+        let mut seen = match &train.method {
+            Method::Sft => sft::step(&trainer, &batch)?,
+            Method::Grpo(settings) => grpo::step(&trainer, settings, &batch)?,
+        };
+        seen.grad_norm = optimizer.clip().map_err(|e| e.within(format!("{} step {}", train.name, step + 1)))?;
+        seen.learning_rate = learning_rate(train.optimizer.learning_rate, &train.schedule, step);
+        optimizer.step(seen.learning_rate);
+        seen.step = step + 1;
+        seen.prompt_tokens = batch.questions.iter().map(|q| q.prepared.ids.len() as u64).sum();
+        seen.cropped = batch.questions.iter().filter(|q| q.prepared.cropped).count() as u64;
+        seen.damaged = batch.questions.iter().filter(|q| !q.prepared.damage.is_empty()).count() as u64;
+        seen.seconds = started.elapsed().as_secs_f64();
+        log.append(&seen)?;
+        last = say(&seen);
+        progress.at(step + 1, &last);
+        keep(train, step + 1, partial, &trainer.policy, &optimizer)?;
+    }
+    log.finish()?;
+    progress.finish(&last);
+    Ok(())
+}
+
+/// Leaves a checkpoint where the recipe wants one, where a resume could start, and at the end.
+fn keep(train: &Train, step: u64, partial: &Path, policy: &Checkpoint, optimizer: &AdamW) -> Result<()> {
+    let kept = |s: u64| s.is_multiple_of(train.checkpoint_every) || s == train.steps;
+    if kept(step) || step.is_multiple_of(train.resume_every) {
+        policy::save(partial, step, policy, optimizer)?;
+        policy::prune(partial, step, kept)?;
+    }
+    Ok(())
+}
+
+/// Refuses before anything is computed what would fail in the middle; says what the rewards cannot judge as the reference does.
+fn check(train: &Train, examples: &[Example]) -> Result<()> {
+    if examples.is_empty() {
+        return Err(Error::inputs(format!("{}: data set {} has no questions", train.name, train.data)));
+    }
+    let missing: Vec<&Example> = examples.iter().filter(|e| !e.audio.is_file()).collect();
+    if let Some(first) = missing.first() {
+        let (n, of) = (missing.len(), examples.len());
+        return Err(Error::inputs(format!(
+            "{}: {n} of {of} clips are missing, the first is {}",
+            train.name,
+            first.audio.display()
+        )));
+    }
+    if let Some(unanswered) = examples.iter().find(|e| e.answer.is_none()) {
+        return Err(Error::inputs(format!("{}: question {} has no answer to train on", train.name, unanswered.id)));
+    }
+    if matches!(train.method, Method::Grpo(_)) {
+        let symbolic =
+            examples.iter().filter(|e| e.answer.as_deref().is_some_and(|a| reward::needs_symbolic(a))).count();
+        if symbolic > 0 {
+            eprintln!(
+                "{}: {symbolic} of {} answers hold a number or LaTeX that the reference's reward would also compare symbolically; here they are compared as text (docs/methodology.md)",
+                train.name,
+                examples.len()
+            );
+        }
+    }
+    Ok(())
+}
+
+fn load<'a>(
+    trainer: &Trainer<'_>,
+    train: &Train,
+    examples: &'a [Example],
+    step: u64,
+    indices: &[usize],
+) -> Result<Batch<'a>> {
+    let policy = &trainer.policy;
+    let (tokenizer, template) = (&policy.tokenizer, &policy.template);
+    let one = |&i: &usize| {
+        let example = &examples[i];
+        let prepared = prepare(example, train.prompt, tokenizer, template);
+        prepared
+            .map(|prepared| Question { example, prepared })
+            .map_err(|e| e.within(format!("question {}", example.id)))
+    };
+    Ok(Batch { step, questions: indices.par_iter().map(one).collect::<Result<_>>()? })
+}
+
+/// The state of training in a few words.
+fn say(step: &Step) -> String {
+    match (step.reward, step.kl) {
+        (Some(reward), Some(kl)) => format!("reward {reward:.2} kl {kl:.3}"),
+        _ => format!("loss {:.3}", step.loss),
+    }
+}
