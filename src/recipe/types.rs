@@ -3,7 +3,7 @@
 //! These are the shapes the program uses. The YAML's own shape is private to this module's siblings.
 
 use crate::pins::{Revision, Sha256};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -38,7 +38,7 @@ pub struct Recipe {
 }
 
 /// Number type of weights and activations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Dtype {
     /// 32-bit IEEE.
@@ -219,7 +219,7 @@ pub struct Grpo {
 }
 
 /// A reward.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RewardName {
     /// 1 when the answer is the right one.
@@ -291,7 +291,7 @@ pub struct Decoding {
 }
 
 /// The text of the user turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PromptStyle {
     /// R1-AQA's prompt 1: question and options.
     #[serde(rename = "r1-aqa-1")]
@@ -330,7 +330,7 @@ pub struct Eval {
 }
 
 /// How the answer is taken from the generated text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Extract {
     /// First `<answer>(.*?)</answer>` within one line, else the whole text; stripped (R1-AQA's test_mmau.py).
     #[serde(rename = "answer-tag")]
@@ -341,7 +341,7 @@ pub enum Extract {
 }
 
 /// How an answer is judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Rule {
     /// MMAU's evaluation.py.

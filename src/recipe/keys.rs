@@ -1,0 +1,385 @@
+//! Every key of a recipe: its shape, whether it must be there, what it means.
+
+use super::shape::{Bound, Key, Object, Shape};
+
+const POSITIVE: Shape = Shape::Int(1, i64::MAX);
+const NATURAL: Shape = Shape::Int(0, i64::MAX);
+const ABOVE_0: Shape = Shape::Number(Bound::Beyond(0.0), Bound::None);
+const AT_LEAST_0: Shape = Shape::Number(Bound::To(0.0), Bound::None);
+const SHA256: Shape = Shape::Hex(64);
+const REVISION: Shape = Shape::Hex(40);
+const DTYPE: Shape = Shape::Choice(&["float32", "bfloat16"]);
+const PROMPT: Shape = Shape::Choice(&["r1-aqa-1", "r1-aqa-2", "r1-aqa-3"]);
+
+/// A whole recipe.
+pub(super) static RECIPE: Object = Object {
+    doc: "A recipe of aqa-bench: everything that decides the result, pinned.",
+    groups: &[&[
+        Key::required("name", Shape::Name, "Name of the recipe and of its run folder."),
+        Key::required("title", Shape::Text, "One line for people, the heading of the report."),
+        Key::required("seed", NATURAL, "Every random number of the run derives from it.")
+            .hint("any whole number, for example `seed: 1`; no run without a seed"),
+        Key::required("model", MODEL, "The policy that training starts from: init, source or recipe."),
+        Key::required("data", Shape::Object(&DATA), "The data sets and where they are."),
+        Key::optional("train", Shape::List(&TRAIN, 0, usize::MAX), "Training stages, in order."),
+        Key::optional(
+            "eval",
+            Shape::List(&Shape::Object(&EVAL), 0, usize::MAX),
+            "Evaluations, in order; each is a row of the report.",
+        ),
+        Key::optional("report", Shape::Object(&REPORT), "What the report prints beside the measured rows."),
+    ]],
+};
+
+const MODEL: Shape = Shape::ByKey(&[("init", &FROM_SEED), ("source", &CHECKPOINT), ("recipe", &FROM_RECIPE)]);
+
+static FROM_SEED: Object = Object {
+    doc: "Random weights from the recipe's seed; needs no download.",
+    groups: &[&[
+        Key::required("init", Shape::Object(&INIT), "Shape of a Qwen2-Audio policy made from the seed."),
+        Key::required("dtype", DTYPE, "Number type of the weights."),
+    ]],
+};
+
+static CHECKPOINT: Object = Object {
+    doc: "A checkpoint in Hugging Face layout.",
+    groups: &[&[
+        Key::required(
+            "source",
+            Shape::Text,
+            "hf://models/OWNER/NAME, or a folder; a relative one is below the recipe's own folder.",
+        ),
+        Key::required("dtype", DTYPE, "Number type to load the weights as."),
+        Key::optional("revision", REVISION, "Commit of the hub repository; required for hf://.").hint(
+            "the 40 digits of a commit, from the page `Files and versions` of the model; `main` moves and pins nothing",
+        ),
+        Key::optional(
+            "weights",
+            Shape::Map("file name", &Shape::Text, &SHA256),
+            "SHA-256 of every weight file; required for a folder.",
+        )
+        .hint("`sha256sum *.safetensors` in the folder prints the hashes"),
+    ]],
+};
+
+static FROM_RECIPE: Object = Object {
+    doc: "What a training stage of another recipe leaves.",
+    groups: &[&[
+        Key::required("recipe", Shape::Text, "The other recipe's file; a relative path is below this recipe's folder."),
+        Key::required("stage", Shape::Name, "One of its training stages."),
+    ]],
+};
+
+static INIT: Object = Object {
+    doc: "Shape of a Qwen2-Audio policy.",
+    groups: &[&[
+        Key::required("hidden_size", POSITIVE, "Width of the language model."),
+        Key::required("layers", POSITIVE, "Layers of the language model."),
+        Key::required("heads", POSITIVE, "Attention heads of the language model; divide hidden_size."),
+        Key::required("kv_heads", POSITIVE, "Key/value heads; divide heads."),
+        Key::required("intermediate_size", POSITIVE, "Inner width of the language model's MLP."),
+        Key::required("audio", Shape::Object(&AUDIO), "Shape of the audio encoder."),
+        Key::required(
+            "vocab_size",
+            Shape::Int(257, i64::MAX),
+            "Size of the byte-level BPE vocabulary: 256 bytes, merges, special tokens.",
+        ),
+    ]],
+};
+
+static AUDIO: Object = Object {
+    doc: "Shape of the audio encoder.",
+    groups: &[&[
+        Key::required("d_model", POSITIVE, "Width of the audio encoder."),
+        Key::required("layers", POSITIVE, "Layers of the audio encoder."),
+        Key::required("heads", POSITIVE, "Attention heads of the audio encoder; divide d_model."),
+        Key::required("ffn_dim", POSITIVE, "Inner width of the audio encoder's feed-forward."),
+    ]],
+};
+
+static DATA: Object = Object {
+    doc: "The data sets and where they are.",
+    groups: &[&[
+        Key::optional(
+            "dir",
+            Shape::Or(&Shape::Text, &ASK),
+            "Folder that relative paths of the data sets are joined to; itself relative to the recipe's folder, or, when given by --set, to the current folder. Default: the recipe's folder.",
+        ),
+        Key::required(
+            "sets",
+            Shape::Map("data set name", &Shape::Name, &DATASET),
+            "The data sets, by the name that stages use.",
+        ),
+    ]],
+};
+
+static ASK: Object = Object {
+    doc: "The folder is not known to the recipe: it must be given by --set data.dir=FOLDER.",
+    groups: &[&[Key::required("ask", Shape::Text, "What the folder must hold; printed when it is not given.")]],
+};
+
+const DATASET: Shape =
+    Shape::Tagged { tag: "format", variants: &[("synthetic", &SYNTHETIC), ("mmau", &MMAU), ("avqa", &AVQA)] };
+
+static SYNTHETIC: Object = Object {
+    doc: "Questions over sounds that the program makes from a seed, in MMAU's format.",
+    groups: &[&[
+        FORMAT,
+        Key::required("seed", NATURAL, "Every clip and question derives from it.")
+            .hint("any whole number, for example `seed: 1`; no run without a seed"),
+        Key::required(
+            "split",
+            Shape::Choice(&["train", "held-out"]),
+            "Part of every id, so that splits never share a clip.",
+        ),
+        Key::required(
+            "tasks",
+            Shape::List(&Shape::Name, 1, usize::MAX),
+            "Task names; questions are spread evenly over them.",
+        ),
+        Key::required("count", POSITIVE, "Number of questions."),
+        Key::required("sha256", SHA256, "SHA-256 of the generated questions.json, which names each clip's SHA-256.")
+            .hint("write 64 zeros and run: the message names the SHA-256 of what was made"),
+    ]],
+};
+
+const FORMAT: Key =
+    Key::required("format", Shape::Choice(&["synthetic", "mmau", "avqa"]), "Where the questions come from.");
+const FILE: Key = Key::required(
+    "file",
+    Shape::Text,
+    "The questions: a path (relative to data.dir), hf://datasets/OWNER/NAME/FILE or https://….",
+);
+const FOLDER: Key = Key::required(
+    "audio",
+    Shape::Text,
+    "The clips: a folder (relative to data.dir), hf://datasets/OWNER/NAME[/FOLDER] or https://….",
+);
+const SHA256_HOW: &str = "`sha256sum FILE` prints it; no run without a pin";
+
+static MMAU: Object = Object {
+    doc: "An MMAU JSON file and its audio folder.",
+    groups: &[&[
+        FORMAT,
+        FILE,
+        Key::required("sha256", SHA256, "SHA-256 of the questions file.").hint(SHA256_HOW),
+        FOLDER,
+    ]],
+};
+
+static AVQA: Object = Object {
+    doc: "AVQA in R1-AQA's JSON-lines form and its audio folder.",
+    groups: &[&[
+        FORMAT,
+        FILE,
+        Key::optional("sha256", SHA256, "SHA-256 of the questions file; this or git_blob is required.")
+            .hint(SHA256_HOW),
+        Key::optional("git_blob", REVISION, "Git blob id (SHA-1) of the questions file, where no SHA-256 is known.")
+            .hint("`git hash-object FILE` prints it"),
+        FOLDER,
+    ]],
+};
+
+const TRAIN: Shape = Shape::Tagged { tag: "method", variants: &[("sft", &SFT), ("grpo", &GRPO_STAGE)] };
+
+const STAGE: &[Key] = &[
+    Key::required("name", Shape::Name, "Name, unique among all stages of the recipe."),
+    Key::required(
+        "method",
+        Shape::Choice(&["sft", "grpo"]),
+        "What is trained towards: sft is cross-entropy on the answer, grpo is group relative policy optimisation.",
+    ),
+    Key::required("from", Shape::Name, "What training starts from: model, or an earlier training stage."),
+    Key::required("data", Shape::Name, "Name of the data set."),
+    Key::required("prompt", PROMPT, "Prompt given to the model."),
+    Key::required("steps", POSITIVE, "Optimizer steps at which this stage stops."),
+    Key::required("questions_per_step", POSITIVE, "Questions an optimizer step."),
+    Key::optional(
+        "micro_batch",
+        POSITIVE,
+        "Questions a forward pass of the policy; changes memory, not the result beyond rounding. Default: questions_per_step.",
+    ),
+    Key::required("optimizer", Shape::Object(&OPTIMIZER), "AdamW and clipping."),
+    Key::required("schedule", SCHEDULE, "Learning rate by step."),
+    Key::required("order", Shape::Object(&ORDER), "Order in which questions are seen."),
+    Key::optional(
+        "checkpoint_every",
+        POSITIVE,
+        "A checkpoint is kept every so many steps; the last step always leaves one. Default: steps.",
+    ),
+    Key::optional(
+        "resume_every",
+        POSITIVE,
+        "What is needed to resume is written every so many steps. Default: checkpoint_every.",
+    ),
+];
+
+static SFT: Object = Object { doc: "Supervised fine-tuning: cross-entropy on the answer.", groups: &[STAGE] };
+
+static GRPO_STAGE: Object = Object {
+    doc: "Group relative policy optimisation.",
+    groups: &[STAGE, &[Key::required("grpo", Shape::Object(&GRPO), "GRPO's own settings.")]],
+};
+
+static GRPO: Object = Object {
+    doc: "GRPO's own settings.",
+    groups: &[&[
+        Key::required(
+            "group_size",
+            Shape::Int(2, i64::MAX),
+            "Completions a question; one alone has nothing to be compared with.",
+        ),
+        Key::required("beta", AT_LEAST_0, "Weight of the KL penalty against the frozen start of this stage."),
+        Key::required("advantage_eps", ABOVE_0, "Added to the group's standard deviation."),
+        Key::required("max_prompt_length", POSITIVE, "A longer prompt, in tokens, is an error, not cut."),
+        Key::required(
+            "rewards",
+            Shape::List(&Shape::Choice(&["accuracy", "format"]), 1, usize::MAX),
+            "Rewards, summed with equal weight.",
+        ),
+        Key::required(
+            "rollout",
+            Shape::Object(&ROLLOUT),
+            "How completions are drawn; every setting is spelled out, since the reference trainer takes none from the checkpoint.",
+        ),
+    ]],
+};
+
+const DO_SAMPLE: Key = Key::required("do_sample", Shape::Bool, "Sample, or take the most likely token.");
+const MAX_NEW_TOKENS: Key = Key::required("max_new_tokens", POSITIVE, "New tokens at most.");
+const PROBABILITY: Shape = Shape::Number(Bound::Beyond(0.0), Bound::To(1.0));
+
+static ROLLOUT: Object = Object {
+    doc: "How completions are drawn.",
+    groups: &[&[
+        DO_SAMPLE,
+        MAX_NEW_TOKENS,
+        Key::required("temperature", ABOVE_0, "Logits are divided by it."),
+        Key::required("top_k", NATURAL, "Only so many most likely tokens are kept; 0 keeps every token."),
+        Key::required(
+            "top_p",
+            PROBABILITY,
+            "Only the most likely tokens with this probability together are kept; 1.0 keeps every token.",
+        ),
+        Key::required("repetition_penalty", ABOVE_0, "Penalty on tokens that were there before; 1.0 changes nothing."),
+    ]],
+};
+
+static DECODING: Object = Object {
+    doc: "How tokens are chosen; what is left out, the checkpoint's generation_config.json decides.",
+    groups: &[&[
+        DO_SAMPLE,
+        MAX_NEW_TOKENS,
+        Key::optional("temperature", ABOVE_0, "Logits are divided by it. Left out: the checkpoint's."),
+        Key::optional(
+            "top_k",
+            NATURAL,
+            "Only so many most likely tokens are kept; 0 keeps every token. Left out: the checkpoint's.",
+        ),
+        Key::optional(
+            "top_p",
+            PROBABILITY,
+            "Only the most likely tokens with this probability together are kept; 1.0 keeps every token. Left out: the checkpoint's.",
+        ),
+        Key::optional(
+            "repetition_penalty",
+            ABOVE_0,
+            "Penalty on tokens that were there before; 1.0 changes nothing. Left out: the checkpoint's.",
+        ),
+    ]],
+};
+
+static OPTIMIZER: Object = Object {
+    doc: "AdamW and clipping.",
+    groups: &[&[
+        Key::required("learning_rate", ABOVE_0, "Peak learning rate."),
+        Key::required(
+            "betas",
+            Shape::List(&Shape::Number(Bound::To(0.0), Bound::Beyond(1.0)), 2, 2),
+            "Decay of the first and of the second moment.",
+        ),
+        Key::required("eps", ABOVE_0, "Added outside the bias-corrected root."),
+        Key::required("weight_decay", AT_LEAST_0, "Decoupled weight decay."),
+        Key::required("max_grad_norm", ABOVE_0, "Gradients are scaled to this global norm when they exceed it."),
+    ]],
+};
+
+const SCHEDULE: Shape = Shape::Tagged { tag: "shape", variants: &[("constant", &CONSTANT), ("linear", &LINEAR)] };
+const SHAPE: Key = Key::required(
+    "shape",
+    Shape::Choice(&["constant", "linear"]),
+    "After the warm-up: constant stays at the peak, linear falls to 0 at total_steps.",
+);
+const WARMUP: Key = Key::required("warmup_steps", NATURAL, "Steps over which the rate rises from 0.");
+
+static CONSTANT: Object = Object { doc: "Stays at the peak after the warm-up.", groups: &[&[SHAPE, WARMUP]] };
+
+static LINEAR: Object = Object {
+    doc: "Falls to 0 at total_steps.",
+    groups: &[&[
+        SHAPE,
+        WARMUP,
+        Key::required(
+            "total_steps",
+            POSITIVE,
+            "The length that linear decays over; may be more than the steps that are run.",
+        ),
+    ]],
+};
+
+static ORDER: Object = Object {
+    doc: "Order in which questions are seen.",
+    groups: &[&[Key::required(
+        "seed",
+        NATURAL,
+        "Epoch e uses torch.manual_seed(seed + e) and torch.randperm, as Hugging Face's trainer does.",
+    )]],
+};
+
+static EVAL: Object = Object {
+    doc: "An evaluation: a row of the report.",
+    groups: &[&[
+        Key::required("name", Shape::Name, "Name, unique among all stages of the recipe."),
+        Key::required("label", Shape::Text, "What the report calls the row."),
+        Key::required("from", Shape::Name, "What is evaluated: model, or a training stage."),
+        Key::optional("at_step", POSITIVE, "Optimizer step whose checkpoint is evaluated. Default: the last."),
+        Key::required("data", Shape::Name, "Name of the data set."),
+        Key::required("prompt", PROMPT, "Prompt given to the model."),
+        Key::required("decoding", Shape::Object(&DECODING), "How tokens are chosen."),
+        Key::required("batch_size", POSITIVE, "Questions a batch; changes speed, not the result."),
+        Key::required(
+            "extract",
+            Shape::Choice(&["answer-tag", "whole"]),
+            "How the answer is taken from the text: the first <answer>…</answer> within one line or else the whole text, or always the whole text.",
+        ),
+        Key::required(
+            "rule",
+            Shape::Choice(&["official"]),
+            "How the answer is judged: official is MMAU's evaluation.py.",
+        ),
+    ]],
+};
+
+static REPORT: Object = Object {
+    doc: "What the report prints beside the measured rows.",
+    groups: &[&[
+        Key::optional(
+            "claims",
+            Shape::List(&Shape::Text, 0, usize::MAX),
+            "Files of quoted rows, relative to the recipe's folder.",
+        ),
+        Key::optional(
+            "expect",
+            Shape::List(&Shape::Object(&EXPECT), 0, usize::MAX),
+            "Claims that measured rows are held against, for the verdict.",
+        ),
+    ]],
+};
+
+static EXPECT: Object = Object {
+    doc: "A claim that a measured row is held against.",
+    groups: &[&[
+        Key::required("eval", Shape::Name, "Name of the eval."),
+        Key::required("claim", Shape::Text, "Id of the claim in the claim files."),
+    ]],
+};

@@ -1,0 +1,186 @@
+//! From the YAML's shape to the program's: paths joined, defaults filled in.
+
+use super::problem::At;
+use super::spot::Spot;
+use super::tree::Node;
+use super::types::*;
+use super::wire;
+use crate::error::{Error, Result};
+use std::path::{Path, PathBuf};
+
+/// Where the values came from, for the paths among them.
+pub(super) struct Places<'a> {
+    /// The tree as validated.
+    pub root: Spot<'a>,
+    /// The folder of the recipe file.
+    pub folder: &'a Path,
+}
+
+impl<'a> Places<'a> {
+    pub fn new(root: &'a Node, folder: &'a Path) -> Self {
+        Self { root: Spot::root(root), folder }
+    }
+
+    /// A path: joined to `base`, or, when it was given by `--set`, relative to the current folder.
+    pub fn path(&self, keys: &[&str], text: &str, base: &Path) -> PathBuf {
+        join(self.root.dig(keys).map(|spot| &spot.node.at), text, base)
+    }
+}
+
+fn join(at: Option<&At>, text: &str, base: &Path) -> PathBuf {
+    match at {
+        Some(At::Set(_)) => tidy(Path::new(text)),
+        _ => tidy(&base.join(text)),
+    }
+}
+
+/// Without `.` segments; an empty path is the current folder.
+fn tidy(path: &Path) -> PathBuf {
+    let tidy: PathBuf = path.components().filter(|c| !matches!(c, std::path::Component::CurDir)).collect();
+    if tidy.as_os_str().is_empty() { PathBuf::from(".") } else { tidy }
+}
+
+/// The data sets.
+pub(super) fn data(data: wire::Data, places: &Places<'_>) -> std::collections::BTreeMap<String, Dataset> {
+    let dir = match &data.dir {
+        Some(dir) => places.path(&["data", "dir"], dir, places.folder),
+        None => places.folder.to_owned(),
+    };
+    let source = |set: &str, key: &str, text: String| match text.split_once("://") {
+        Some(("hf", _)) => Source::Hub(text),
+        Some(_) => Source::Url(text),
+        None => Source::Path(places.path(&["data", "sets", set, key], &text, &dir)),
+    };
+    let one = |name: &str, set: wire::Dataset| match set {
+        wire::Dataset::Synthetic { seed, split, tasks, count, sha256 } => {
+            Dataset::Synthetic(Synthetic { seed, split, tasks, count, sha256 })
+        }
+        wire::Dataset::Mmau { file, sha256, audio } => Dataset::Mmau(Files {
+            file: source(name, "file", file),
+            sha256: Some(sha256),
+            git_blob: None,
+            audio: source(name, "audio", audio),
+        }),
+        wire::Dataset::Avqa { file, sha256, git_blob, audio } => Dataset::Avqa(Files {
+            file: source(name, "file", file),
+            sha256,
+            git_blob,
+            audio: source(name, "audio", audio),
+        }),
+    };
+    data.sets.into_iter().map(|(name, set)| (name.clone(), one(&name, set))).collect()
+}
+
+/// The model; `from_recipe` is the other recipe where `model.recipe` names one.
+pub(super) fn model(model: wire::Model, from_recipe: Option<Recipe>, places: &Places<'_>) -> Result<Model> {
+    let drifted = || Error::internal("the schema of `model` and its wire shape differ");
+    if let (Some(init), Some(dtype)) = (&model.init, model.dtype) {
+        return Ok(Model::Init(Init {
+            hidden_size: init.hidden_size,
+            layers: init.layers,
+            heads: init.heads,
+            kv_heads: init.kv_heads,
+            intermediate_size: init.intermediate_size,
+            audio_d_model: init.audio.d_model,
+            audio_layers: init.audio.layers,
+            audio_heads: init.audio.heads,
+            audio_ffn_dim: init.audio.ffn_dim,
+            vocab_size: init.vocab_size,
+            dtype,
+        }));
+    }
+    if let (Some(source), Some(dtype)) = (model.source, model.dtype) {
+        let source = match source.split_once("://") {
+            Some(_) => Source::Hub(source),
+            None => Source::Path(places.path(&["model", "source"], &source, places.folder)),
+        };
+        return Ok(Model::Checkpoint(Checkpoint { source, revision: model.revision, weights: model.weights, dtype }));
+    }
+    let recipe = Box::new(from_recipe.ok_or_else(drifted)?);
+    Ok(Model::Stage(FromStage { recipe, stage: model.stage.ok_or_else(drifted)? }))
+}
+
+/// A training stage.
+pub(super) fn train(train: wire::Train) -> Result<Train> {
+    let method = match (train.method, train.grpo) {
+        (wire::Method::Sft, None) => Method::Sft,
+        (wire::Method::Grpo, Some(grpo)) => Method::Grpo(Grpo {
+            group_size: grpo.group_size,
+            beta: grpo.beta,
+            advantage_eps: grpo.advantage_eps,
+            max_prompt_length: grpo.max_prompt_length,
+            rollout: decoding(grpo.rollout),
+            rewards: grpo.rewards,
+        }),
+        _ => return Err(Error::internal("the schema of `train` and its wire shape differ")),
+    };
+    let schedule = match train.schedule {
+        wire::Schedule::Constant { warmup_steps } => {
+            Schedule { shape: Shape::Constant, warmup_steps, total_steps: train.steps }
+        }
+        wire::Schedule::Linear { warmup_steps, total_steps } => {
+            Schedule { shape: Shape::Linear, warmup_steps, total_steps }
+        }
+    };
+    let [beta1, beta2] = train.optimizer.betas;
+    let checkpoint_every = train.checkpoint_every.unwrap_or(train.steps);
+    Ok(Train {
+        name: train.name,
+        from: train.from,
+        data: train.data,
+        prompt: train.prompt,
+        method,
+        steps: train.steps,
+        questions_per_step: train.questions_per_step,
+        micro_batch: train.micro_batch.unwrap_or(train.questions_per_step),
+        optimizer: Optimizer {
+            learning_rate: train.optimizer.learning_rate,
+            beta1,
+            beta2,
+            eps: train.optimizer.eps,
+            weight_decay: train.optimizer.weight_decay,
+            max_grad_norm: train.optimizer.max_grad_norm,
+        },
+        schedule,
+        order: Order { seed: train.order.seed },
+        checkpoint_every,
+        resume_every: train.resume_every.unwrap_or(checkpoint_every),
+    })
+}
+
+fn decoding(decoding: wire::Decoding) -> Decoding {
+    Decoding {
+        do_sample: decoding.do_sample,
+        max_new_tokens: decoding.max_new_tokens,
+        temperature: decoding.temperature,
+        top_k: decoding.top_k,
+        top_p: decoding.top_p,
+        repetition_penalty: decoding.repetition_penalty,
+    }
+}
+
+/// An evaluation.
+pub(super) fn eval(eval: wire::Eval) -> Eval {
+    Eval {
+        name: eval.name,
+        label: eval.label,
+        from: eval.from,
+        at_step: eval.at_step,
+        data: eval.data,
+        prompt: eval.prompt,
+        decoding: decoding(eval.decoding),
+        batch_size: eval.batch_size,
+        extract: eval.extract,
+        rule: eval.rule,
+    }
+}
+
+/// What the report prints beside the measured rows.
+pub(super) fn report(report: wire::Report, places: &Places<'_>) -> Report {
+    let spots = places.root.dig(&["report", "claims"]).map_or_else(Vec::new, |claims| claims.items());
+    let claims = (report.claims.iter().enumerate())
+        .map(|(i, text)| join(spots.get(i).map(|spot| &spot.node.at), text, places.folder))
+        .collect();
+    let expect = report.expect.into_iter().map(|e| Expect { eval: e.eval, claim: e.claim }).collect();
+    Report { claims, expect }
+}

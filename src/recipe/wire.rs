@@ -1,0 +1,174 @@
+//! The YAML as written, after validation: shapes for serde alone. Private to this module's siblings.
+
+use super::types::{Dtype, Extract, PromptStyle, RewardName, Rule};
+use crate::pins::{Revision, Sha256};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Recipe {
+    pub name: String,
+    pub title: String,
+    pub seed: u64,
+    pub model: Model,
+    pub data: Data,
+    #[serde(default)]
+    pub train: Vec<Train>,
+    #[serde(default)]
+    pub eval: Vec<Eval>,
+    #[serde(default)]
+    pub report: Report,
+}
+
+/// Exactly one of `init`, `source` and `recipe` is there.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Model {
+    pub init: Option<Init>,
+    pub source: Option<String>,
+    pub revision: Option<Revision>,
+    #[serde(default)]
+    pub weights: BTreeMap<String, Sha256>,
+    pub recipe: Option<String>,
+    pub stage: Option<String>,
+    pub dtype: Option<Dtype>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Init {
+    pub hidden_size: i64,
+    pub layers: i64,
+    pub heads: i64,
+    pub kv_heads: i64,
+    pub intermediate_size: i64,
+    pub audio: Audio,
+    pub vocab_size: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Audio {
+    pub d_model: i64,
+    pub layers: i64,
+    pub heads: i64,
+    pub ffn_dim: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Data {
+    pub dir: Option<String>,
+    pub sets: BTreeMap<String, Dataset>,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "format", rename_all = "lowercase", deny_unknown_fields)]
+pub(super) enum Dataset {
+    Synthetic { seed: u64, split: String, tasks: Vec<String>, count: usize, sha256: Sha256 },
+    Mmau { file: String, sha256: Sha256, audio: String },
+    Avqa { file: String, sha256: Option<Sha256>, git_blob: Option<Revision>, audio: String },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Train {
+    pub name: String,
+    pub method: Method,
+    pub from: String,
+    pub data: String,
+    pub prompt: PromptStyle,
+    pub steps: u64,
+    pub questions_per_step: usize,
+    pub micro_batch: Option<usize>,
+    pub optimizer: Optimizer,
+    pub schedule: Schedule,
+    pub order: Order,
+    pub checkpoint_every: Option<u64>,
+    pub resume_every: Option<u64>,
+    pub grpo: Option<Grpo>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Method {
+    Sft,
+    Grpo,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Grpo {
+    pub group_size: usize,
+    pub beta: f64,
+    pub advantage_eps: f64,
+    pub max_prompt_length: usize,
+    pub rewards: Vec<RewardName>,
+    pub rollout: Decoding,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Decoding {
+    pub do_sample: bool,
+    pub max_new_tokens: usize,
+    pub temperature: Option<f64>,
+    pub top_k: Option<usize>,
+    pub top_p: Option<f64>,
+    pub repetition_penalty: Option<f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Optimizer {
+    pub learning_rate: f64,
+    pub betas: [f64; 2],
+    pub eps: f64,
+    pub weight_decay: f64,
+    pub max_grad_norm: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "shape", rename_all = "lowercase", deny_unknown_fields)]
+pub(super) enum Schedule {
+    Constant { warmup_steps: u64 },
+    Linear { warmup_steps: u64, total_steps: u64 },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Order {
+    pub seed: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Eval {
+    pub name: String,
+    pub label: String,
+    pub from: String,
+    pub at_step: Option<u64>,
+    pub data: String,
+    pub prompt: PromptStyle,
+    pub decoding: Decoding,
+    pub batch_size: usize,
+    pub extract: Extract,
+    pub rule: Rule,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Report {
+    #[serde(default)]
+    pub claims: Vec<String>,
+    #[serde(default)]
+    pub expect: Vec<Expect>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Expect {
+    pub eval: String,
+    pub claim: String,
+}
