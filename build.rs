@@ -36,6 +36,9 @@ fn rpath() {
         );
         return;
     };
+    let version = std::fs::read_to_string(lib.with_file_name("build-version")).unwrap_or_default();
+    println!("cargo:rustc-env=AQA_LIBTORCH={}", version.trim());
+    println!("cargo:rustc-env=AQA_LIBTORCH_DIR={}", lib.display());
     println!("cargo:rustc-link-arg=-Wl,-rpath,{}", lib.display());
     if lib.join("libtorch_cuda.so").exists() {
         println!("cargo:rustc-link-arg=-Wl,--unresolved-symbols=ignore-in-shared-libs");

@@ -1,8 +1,244 @@
-//! The command line: definitions and dispatch.
+//! The command line: definitions and dispatch, nothing else.
 
+mod check;
+#[cfg(feature = "torch")]
+mod device;
+mod doctor;
+#[cfg(feature = "torch")]
+mod inspect;
+mod plan;
+mod report;
+mod reproduce;
+mod score;
+
+use crate::error::{Error, Result};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Parses the arguments, runs the command, prints an error once.
+/// Reproduces audio-question-answering results from one pinned recipe: train, evaluate, score, report.
+///
+/// Exit codes: 0 done; 1 internal error; 2 the request was wrong; 3 a check found a difference; 4 inputs missing or not what was pinned;
+/// 5 the device cannot hold it.
+#[derive(Debug, Parser)]
+#[command(name = "aqa-bench", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Everything: plan, verify, train, evaluate, score, report; run again, it continues where it stopped
+    Reproduce(RunArgs),
+    /// The stages with their fingerprints and what is already there; runs nothing
+    Plan {
+        #[command(flatten)]
+        recipe: RecipeArgs,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Checks every input against its pin, offline
+    Verify {
+        #[command(flatten)]
+        recipe: RecipeArgs,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// The training stages of a recipe, and what they need
+    Train(RunArgs),
+    /// The evaluations of a recipe, and what they need
+    Eval(RunArgs),
+    /// Scores a predictions file: MMAU JSON with `model_output` or `model_prediction`
+    Score {
+        /// The predictions
+        file: PathBuf,
+        /// How an answer is judged
+        #[arg(long, value_enum, default_value_t = RuleArg::Official)]
+        rule: RuleArg,
+        /// The questions, when the predictions do not carry them, and to count rows that are missing
+        #[arg(long)]
+        dataset: Option<PathBuf>,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Tables of finished runs
+    Report {
+        /// Run folders
+        #[arg(required = true)]
+        runs: Vec<PathBuf>,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = TableFormat::Markdown)]
+        format: TableFormat,
+        /// Write to a file instead of standard output
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+    /// Golden regression check: re-scores stored predictions, re-renders prompts and tables; holds a fresh run against them
+    Check {
+        /// Golden folders (default: every folder in golden/)
+        golden: Vec<PathBuf>,
+        /// A run to hold against the golden
+        #[arg(long)]
+        run: Option<PathBuf>,
+        /// Write the golden anew from the run
+        #[arg(long, requires_all = ["run", "reason"])]
+        update: bool,
+        /// Why it changes; kept in the golden
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Writes what the model sees and says about one clip, for debugging and parity
+    Inspect(InspectArgs),
+    /// The JSON schema of recipes, for editors
+    Schema,
+    /// Shell completions
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// What this machine has: libtorch, CUDA, threads, memory, cache
+    Doctor,
+}
+
+/// A recipe, with overrides.
+#[derive(Debug, Clone, Args)]
+struct RecipeArgs {
+    /// The recipe file
+    recipe: PathBuf,
+    /// Override a key of the recipe, as in `--set seed=2` or `--set train.grpo.steps=5`; kept in the manifest
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+    /// The run folder (default: runs/RECIPE-NAME)
+    #[arg(long)]
+    run_dir: Option<PathBuf>,
+    /// Only the first N questions of every evaluation
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
+}
+
+/// A run.
+#[derive(Debug, Clone, Args)]
+struct RunArgs {
+    #[command(flatten)]
+    recipe: RecipeArgs,
+    /// Where to compute: cpu, cuda or cuda:N
+    #[arg(long, default_value = "cpu")]
+    device: String,
+    /// Stop when this stage is done
+    #[arg(long, value_name = "STAGE")]
+    until: Option<String>,
+    /// Threads to compute with (default: all cores); on the CPU a result is repeatable only for the same number
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..1024))]
+    threads: Option<u64>,
+}
+
+/// What `inspect` takes.
+#[derive(Debug, Clone, Args)]
+struct InspectArgs {
+    /// A checkpoint folder in Hugging Face layout
+    #[arg(long)]
+    model: PathBuf,
+    /// The clip
+    #[arg(long)]
+    audio: PathBuf,
+    /// The text of the user turn, after the audio
+    #[arg(long)]
+    prompt: String,
+    /// Where to write the tensors (safetensors)
+    #[arg(long)]
+    out: PathBuf,
+    /// Where to compute: cpu, cuda or cuda:N
+    #[arg(long, default_value = "cpu")]
+    device: String,
+    /// Number type to load as (default: what config.json says)
+    #[arg(long, value_enum)]
+    dtype: Option<DtypeArg>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum TableFormat {
+    Markdown,
+    Csv,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum RuleArg {
+    Official,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum DtypeArg {
+    Float32,
+    Bfloat16,
+}
+
+/// Parses the arguments, runs the command, prints an error once and returns its exit code.
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let cli = Cli::parse();
+    match dispatch(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("error: {e}");
+            ExitCode::from(e.exit_code())
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<()> {
+    match command {
+        Command::Reproduce(args) => reproduce::run(&args, reproduce::Part::All),
+        Command::Train(args) => reproduce::run(&args, reproduce::Part::Train),
+        Command::Eval(args) => reproduce::run(&args, reproduce::Part::Eval),
+        Command::Plan { recipe, format } => plan::plan(&recipe, format),
+        Command::Verify { recipe, format } => plan::verify(&recipe, format),
+        Command::Score { file, rule: RuleArg::Official, dataset, format } => {
+            score::run(&file, dataset.as_deref(), format)
+        }
+        Command::Report { runs, format, out } => report::run(&runs, format, out.as_deref()),
+        Command::Check { golden, run, update, reason } => check::run(golden, run.as_deref(), update, reason.as_deref()),
+        #[cfg(feature = "torch")]
+        Command::Inspect(args) => inspect::run(&args),
+        #[cfg(not(feature = "torch"))]
+        Command::Inspect(_) => Err(no_engine()),
+        Command::Schema => print(&pretty(&crate::recipe::schema())?),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "aqa-bench", &mut script);
+            print(&String::from_utf8_lossy(&script))
+        }
+        Command::Doctor => doctor::run(),
+    }
+}
+
+/// Results go to standard output; a reader that closes it early (`| head`) is no error.
+fn print(text: &str) -> Result<()> {
+    let newline = if text.ends_with('\n') { "" } else { "\n" };
+    match write!(std::io::stdout().lock(), "{text}{newline}") {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::internal(format!("cannot write to standard output: {e}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn pretty(value: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string_pretty(value).map_err(|e| Error::internal(format!("cannot write JSON: {e}")))
+}
+
+/// What a build without libtorch says to a command that needs it.
+#[cfg(not(feature = "torch"))]
+fn no_engine() -> Error {
+    Error::request("this program was built without libtorch, so it cannot run a model (build it with `make build`)")
 }

@@ -1,0 +1,70 @@
+//! `inspect`: what the model sees and says about one clip, as tensors.
+
+use super::{DtypeArg, InspectArgs, device, print};
+use crate::audio;
+use crate::error::Result;
+use crate::generate::{Request, Stop, generate};
+use crate::model::checkpoint::Checkpoint;
+use crate::model::config::Config;
+use crate::model::mask::LeftPadded;
+use crate::model::{guard, weights};
+use crate::recipe::Dtype;
+use crate::sampling::Filters;
+use tch::{Kind, Tensor, no_grad};
+
+/// New tokens that `greedy_ids` holds at most.
+const NEW_TOKENS: usize = 16;
+/// Frames of 30 s.
+const FRAMES: usize = 3000;
+
+pub(super) fn run(args: &InspectArgs) -> Result<()> {
+    let device = device::parse(&args.device)?;
+    let dtype = match args.dtype {
+        Some(DtypeArg::Float32) => Dtype::Float32,
+        Some(DtypeArg::Bfloat16) => Dtype::Bfloat16,
+        None => Config::load(&args.model)?.dtype,
+    };
+    let text = guard(|| {
+        let checkpoint = Checkpoint::load(&args.model, dtype, device)?;
+        let tensors = no_grad(|| tensors(&checkpoint, args))?;
+        let lines: Vec<String> =
+            tensors.iter().map(|(name, t)| format!("{name} {:?} {:?}", t.size(), t.kind())).collect();
+        weights::save_tensors(tensors.into_iter(), &args.out)?;
+        Ok(lines.join("\n"))
+    })?;
+    print(&text)
+}
+
+fn tensors(checkpoint: &Checkpoint, args: &InspectArgs) -> Result<Vec<(String, Tensor)>> {
+    let model = &checkpoint.model;
+    let clip = audio::load(&args.audio)?;
+    let features = audio::features(&clip);
+    let rendered = checkpoint.template.render(&args.prompt, 1)?;
+    let ids = checkpoint.tokenizer.expand_audio(&rendered, &[features.audio_tokens()])?;
+    let ids: Vec<i64> = ids.into_iter().map(i64::from).collect();
+
+    let audio_embeddings = model.encode_audio(&[&features])?;
+    let prompt = LeftPadded::new(std::slice::from_ref(&ids), checkpoint.pad);
+    let embeds = model.embed(&prompt.ids, Some(&audio_embeddings))?;
+    let (positions, mask) = (prompt.position_ids(model.device()), prompt.prefill_mask(model.device()));
+    let hidden = model.language().forward(&embeds, &positions, &mask, None);
+    let logits = model.language().logits(&hidden.narrow(1, prompt.len() - 1, 1)).view([-1]).to_kind(Kind::Float);
+
+    let plain = Filters { temperature: 1.0, top_k: 0, top_p: 1.0, repetition_penalty: 1.0 };
+    let stop = Stop { eos: checkpoint.eos.clone(), max_new_tokens: NEW_TOKENS, pad: checkpoint.pad };
+    let request = Request { ids: &ids, audio: vec![&features], keys: vec![None] };
+    let greedy = generate(model, &[request], &plain, &stop)?;
+    let greedy: Vec<i64> = greedy.into_iter().flatten().flat_map(|c| c.ids).collect();
+
+    let values = features.to_frames(FRAMES);
+    let valid: Vec<i64> = (0..FRAMES).map(|f| i64::from(f < features.valid_frames)).collect();
+    let named = |name: &str, tensor: Tensor| (name.to_owned(), tensor);
+    Ok(vec![
+        named("input_features", Tensor::from_slice(&values).view([1, -1, FRAMES as i64])),
+        named("feature_attention_mask", Tensor::from_slice(&valid).unsqueeze(0)),
+        named("input_ids", Tensor::from_slice(&ids).unsqueeze(0)),
+        named("audio_embeddings", audio_embeddings),
+        named("logits", logits),
+        named("greedy_ids", Tensor::from_slice(&greedy)),
+    ])
+}

@@ -1,0 +1,49 @@
+//! `plan` and `verify`: what would be done, and whether the inputs are what was pinned.
+
+use super::{Format, RecipeArgs, pretty, print};
+use crate::error::{Error, Result};
+use crate::plan::{self, Plan};
+use crate::recipe::{self, Recipe};
+use std::fmt::Write;
+use std::path::PathBuf;
+
+/// The recipe, its plan and its run folder.
+pub(super) fn load(args: &RecipeArgs) -> Result<(Recipe, Plan, PathBuf)> {
+    let recipe = recipe::load(&args.recipe, &args.sets)?;
+    let plan = plan::build(&recipe, args.limit.map(|n| n as usize))?;
+    let run = args.run_dir.clone().unwrap_or_else(|| PathBuf::from("runs").join(&recipe.name));
+    Ok((recipe, plan, run))
+}
+
+pub(super) fn plan(args: &RecipeArgs, format: Format) -> Result<()> {
+    let (_, plan, run) = load(args)?;
+    match format {
+        Format::Text => print(&plan.to_text(&run)),
+        Format::Json => print(&pretty(&plan.to_json(&run))?),
+    }
+}
+
+pub(super) fn verify(args: &RecipeArgs, format: Format) -> Result<()> {
+    let (recipe, plan, _) = load(args)?;
+    let inputs = plan::inputs(&plan);
+    match format {
+        Format::Json => print(&pretty(&inputs)?)?,
+        Format::Text => {
+            let mut text = String::new();
+            for input in inputs.iter().filter(|i| i.problem.is_none()) {
+                let _ = writeln!(text, "as pinned: {}: {} {}", input.what, input.at, input.pin);
+            }
+            if inputs.is_empty() {
+                let _ = writeln!(
+                    text,
+                    "recipe {} takes no input from outside: everything is made from its seeds",
+                    recipe.name
+                );
+            }
+            print(&text)?;
+        }
+    }
+    let wrong = inputs.iter().filter_map(|i| i.problem.as_ref().map(|p| format!("{}: {}: {p}", i.what, i.at)));
+    let wrong: Vec<String> = wrong.collect();
+    if wrong.is_empty() { Ok(()) } else { Err(Error::inputs(wrong.join("\n"))) }
+}

@@ -1,0 +1,20 @@
+//! `report`: tables of finished runs.
+
+use super::{TableFormat, print};
+use crate::artifact::write;
+use crate::error::Result;
+use crate::report::{self, Format};
+use std::path::{Path, PathBuf};
+
+pub(super) fn run(runs: &[PathBuf], format: TableFormat, out: Option<&Path>) -> Result<()> {
+    let format = match format {
+        TableFormat::Markdown => Format::Markdown,
+        TableFormat::Csv => Format::Csv,
+        TableFormat::Json => Format::Json,
+    };
+    let text = report::render(runs, format)?;
+    match out {
+        Some(path) => write::replace(path, text.as_bytes()),
+        None => print(&text),
+    }
+}

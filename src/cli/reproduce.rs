@@ -1,0 +1,93 @@
+//! `reproduce`, `train` and `eval`: run the plan, then render the report.
+
+use super::RunArgs;
+use crate::error::Result;
+
+/// Which part of the plan is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Every stage, then the report.
+    All,
+    /// Training stages and what they need.
+    Train,
+    /// Evaluations and what they need.
+    Eval,
+}
+
+#[cfg(not(feature = "torch"))]
+pub(super) fn run(args: &RunArgs, part: Part) -> Result<()> {
+    let _ = (args, part);
+    Err(super::no_engine())
+}
+
+#[cfg(feature = "torch")]
+pub(super) use engine::run;
+
+#[cfg(feature = "torch")]
+mod engine {
+    use super::{Part, Result, RunArgs};
+    use crate::artifact::Provenance;
+    use crate::artifact::layout::RunFolder;
+    use crate::artifact::write;
+    use crate::cli::{device, plan, print};
+    use crate::plan::{Plan, Work};
+    use crate::report;
+    use crate::stage::{self, Done, Options, places_up_to};
+    use std::path::PathBuf;
+
+    pub(in crate::cli) fn run(args: &RunArgs, part: Part) -> Result<()> {
+        let (recipe, plan, run_dir) = plan::load(&args.recipe)?;
+        let device = device::parse(&args.device)?;
+        let threads = args.threads.map_or_else(device::threads, |n| n as usize);
+        let provenance = Provenance {
+            version: env!("CARGO_PKG_VERSION").into(),
+            commit: env!("AQA_COMMIT").into(),
+            argv: std::env::args().collect(),
+            libtorch: env!("AQA_LIBTORCH").into(),
+            device: device::describe(device),
+            threads: threads as i64,
+        };
+        let only = only(&plan, part, args.until.as_deref())?;
+        let folder = RunFolder::new(&run_dir);
+        eprintln!("{}: {} in {}", recipe.name, recipe.title, run_dir.display());
+        let done = stage::run(&recipe, &plan, &folder, &Options { device, threads, only, provenance })?;
+        conclude(&done, part, &folder, run_dir)
+    }
+
+    /// Places in the plan of the stages to run; `None` is all of them.
+    fn only(plan: &Plan, part: Part, until: Option<&str>) -> Result<Option<Vec<usize>>> {
+        let wanted = |stage: &Work| match part {
+            Part::All => true,
+            Part::Train => matches!(stage, Work::Train { .. }),
+            Part::Eval => matches!(stage, Work::Evaluate { .. }),
+        };
+        if let Some(name) = until {
+            return places_up_to(plan, name).map(Some);
+        }
+        if part == Part::All {
+            return Ok(None);
+        }
+        let mut places = Vec::new();
+        for stage in plan.stages.iter().filter(|s| wanted(&s.work)) {
+            places.extend(places_up_to(plan, &stage.name)?);
+        }
+        places.sort_unstable();
+        places.dedup();
+        Ok(Some(places))
+    }
+
+    /// The report of a complete run, on standard output and in the run folder.
+    fn conclude(done: &Done, part: Part, folder: &RunFolder, run_dir: PathBuf) -> Result<()> {
+        let Done { ran, reused, complete } = done;
+        eprintln!("{ran} stages run, {reused} taken as they were, in {}", run_dir.display());
+        if !complete || part == Part::Train {
+            return Ok(());
+        }
+        let text = report::render(&[run_dir], report::Format::Markdown)?;
+        let path = folder.leaderboard("md");
+        write::replace(&path, text.as_bytes())?;
+        print(&text)?;
+        eprintln!("report: {}", path.display());
+        Ok(())
+    }
+}
