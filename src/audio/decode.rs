@@ -108,10 +108,7 @@ fn by_content(bytes: &[u8]) -> Result<Decoded> {
         [0xff, second, ..] if second & 0xe0 == 0xe0 => codec::mp3(body),
         // After a tag that says "audio frames follow", padding may stand before the first frame.
         _ if tagged => codec::mp3(body),
-        _ => Err(Error::inputs(format!(
-            "expected WAV, MP3, FLAC or Ogg Vorbis by content, found {}",
-            describe(bytes)
-        ))),
+        _ => Err(Error::inputs(format!("expected WAV, MP3, FLAC or Ogg Vorbis by content, found {}", describe(bytes)))),
     }
 }
 

@@ -24,11 +24,7 @@ fn hertz_to_mel(hertz: f64) -> f64 {
 }
 
 fn mel_to_hertz(mel: f64) -> f64 {
-    if mel < KNEE_MEL {
-        200.0 * mel / 3.0
-    } else {
-        KNEE_HERTZ * libm::exp((libm::log(6.4) / 27.0) * (mel - KNEE_MEL))
-    }
+    if mel < KNEE_MEL { 200.0 * mel / 3.0 } else { KNEE_HERTZ * libm::exp((libm::log(6.4) / 27.0) * (mel - KNEE_MEL)) }
 }
 
 /// The filters, [201, 128] row-major (frequency, filter), in float64; the extractor rounds them to float32.

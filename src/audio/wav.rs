@@ -96,7 +96,9 @@ fn parse_format(chunk: &[u8]) -> Result<Format> {
         )));
     }
     if channels == 0 || block == 0 || block % channels != 0 {
-        return Err(Error::inputs(format!("expected whole samples a block, found {channels} channels in {block} bytes")));
+        return Err(Error::inputs(format!(
+            "expected whole samples a block, found {channels} channels in {block} bytes"
+        )));
     }
     let width = block / channels;
     let fits = if tag == PCM { (1..=4).contains(&width) && bits <= 8 * width } else { width == 4 || width == 8 };
