@@ -56,7 +56,7 @@ impl Resampler {
     }
 
     /// Samples that `len` samples become. torchaudio takes the ceiling of a float32, so a fraction that float32 cannot hold
-    /// is lost: 1 000 001 samples from 48 kHz to 16 kHz are 333 334, 4 194 307 from 44.1 kHz one less than the exact ceiling.
+    /// is lost: 1 102 602 samples at 44.1 kHz become one sample less at 16 kHz than the exact ceiling says.
     pub fn output_len(&self, len: usize) -> usize {
         if self.from == self.to {
             return len;
