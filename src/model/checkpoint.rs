@@ -109,8 +109,8 @@ impl Checkpoint {
 
 /// Writes a policy made from a seed: random weights and a tokenizer of our own, in the layout that transformers reads.
 pub fn write_init(dir: &Path, init: &Init, seed: u64, tokenizer: &TokenizerFiles) -> Result<()> {
-    let ids = &tokenizer.ids;
-    let config = Config::from_init(init, tokenizer.vocab_size as i64, i64::from(ids.audio));
+    let ids = &tokenizer.special;
+    let config = Config::from_init(init, init.vocab_size as i64, i64::from(ids.audio));
     let params = Params::random(&config, seed, Device::Cpu);
     weights::save(&params, dir, SHARD_BYTES)?;
     write::replace_json(&dir.join("config.json"), &config.to_json(i64::from(ids.im_end), i64::from(ids.endoftext)))?;

@@ -14,7 +14,7 @@ use crate::plan::{Data, Policy};
 use crate::progress::Progress;
 use crate::recipe::Eval;
 use crate::sampling::Filters;
-use crate::score::{self, Verdict};
+use crate::score::{self, Judged, Verdict};
 use crate::seeds::Key;
 use rayon::prelude::*;
 use std::collections::HashMap;
@@ -126,6 +126,8 @@ fn judged(
     let ids: Vec<u32> = said.ids.iter().filter_map(|&i| u32::try_from(i).ok()).collect();
     let output = policy.tokenizer.decode(&ids)?;
     let answer = score::extract(job.eval.extract, &output);
+    let gold = example.answer.as_deref();
+    let gold = gold.ok_or_else(|| Error::inputs(format!("question {}: its answer is withheld, so it cannot be scored", example.id)))?;
     Ok(Sample {
         id: example.id.clone(),
         prompt_sha256: prepared.prompt_sha256.to_string(),
@@ -133,7 +135,7 @@ fn judged(
         truncated: !said.stopped,
         cropped: prepared.cropped,
         damage: prepared.damage.clone(),
-        verdict: score::verdict(job.eval.rule, example, &answer),
+        verdict: score::judge(job.eval.rule, gold, &answer, &example.choices),
         output,
         answer,
         error: None,
@@ -160,8 +162,13 @@ fn finish(
         })
         .collect();
     write::replace_json(&folder.predictions(), &predictions)?;
-    let verdicts: Vec<Verdict> = samples.iter().map(|s| s.verdict).collect();
-    let score = score::tally(job.eval.rule, examples, &verdicts);
+    let judged = examples.iter().zip(samples).map(|(example, sample)| Judged {
+        task: &example.task,
+        difficulty: &example.difficulty,
+        sub_category: &example.sub_category,
+        verdict: sample.verdict,
+    });
+    let score = score::score_rows(job.eval.rule, judged, 0);
     write::replace_json(&folder.score(), &score)?;
     let (dataset_format, dataset_sha256) = ctx.dataset_id(job.data)?;
     let count = |f: fn(&Sample) -> bool| samples.iter().filter(|s| f(s)).count() as u64;
@@ -169,6 +176,7 @@ fn finish(
         schema: SCHEMA,
         name: job.eval.name.clone(),
         label: job.eval.label.clone(),
+        trained: ctx.is_trained(job.policy),
         dataset_format,
         dataset: job.eval.data.clone(),
         dataset_sha256,
@@ -202,6 +210,14 @@ fn describe(eval: &Eval, filters: &Filters) -> String {
 }
 
 impl Context<'_> {
+    /// Whether a stage of this run trained the policy.
+    fn is_trained(&self, policy: &Policy) -> bool {
+        match policy {
+            Policy::Stage { index, .. } => matches!(self.plan.stages[*index].work, crate::plan::Work::Train { .. }),
+            Policy::Checkpoint(_) => false,
+        }
+    }
+
     /// Format and hash of a data set's questions file.
     fn dataset_id(&self, data: &Data) -> Result<(String, Sha256)> {
         let of_file = |files: &crate::recipe::Files| match (&files.sha256, &files.file) {

@@ -48,10 +48,10 @@ impl Context<'_> {
         match data {
             Data::Stage { index, .. } => {
                 let dir = self.artifact(*index)?;
-                Ok(mmau::load(&dir.join("questions.json"), &dir.join("audios"))?.examples)
+                mmau::load(&dir.join("questions.json"), &dir.join("audios"))
             }
-            Data::Mmau { files, .. } => Ok(mmau::load(&local(&files.file)?, &local(&files.audio)?)?.examples),
-            Data::Avqa { files, .. } => Ok(avqa::load(&local(&files.file)?, &local(&files.audio)?)?.examples),
+            Data::Mmau { files, .. } => mmau::load(&local(&files.file)?, &local(&files.audio)?),
+            Data::Avqa { files, .. } => avqa::load(&local(&files.file)?, &local(&files.audio)?),
         }
     }
 }
