@@ -1,12 +1,15 @@
 //! The recipes that come with the program load, and the loader, the JSON schema and the files agree.
 
-mod common;
+mod json_schema;
 
 use aqa_bench::recipe::{self, Dataset, Method, Model, Recipe, Shape, Source};
-use common::*;
+use json_schema::*;
 use proptest::prelude::*;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+
+/// Every key that a recipe can have.
+const FULL: &str = include_str!("inputs/full.yaml");
 
 fn shipped() -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = std::fs::read_dir("recipes")

@@ -34,7 +34,9 @@ pub fn load(path: &Path, sets: &[String]) -> Result<Recipe> {
 
 /// Reads one recipe and those that it builds on; problems go to `files`. `chain` holds the recipes that led here.
 fn read(path: &Path, sets: &[String], chain: &mut Vec<PathBuf>, files: &mut Vec<Problems>) -> Result<Option<Recipe>> {
-    let bytes = bytes(path)?;
+    let bytes = bytes(path).map_err(|(found, hint)| {
+        Error::request(format!("{}: expected a recipe file, found {found} ({hint})", path.display()))
+    })?;
     let mut problems = Problems::new(path);
     let root = (text(&bytes, &mut problems)).and_then(|text| tree::parse(text, &mut problems));
     let Some(mut root) = root else {
@@ -44,7 +46,7 @@ fn read(path: &Path, sets: &[String], chain: &mut Vec<PathBuf>, files: &mut Vec<
     overrides::apply(&mut root, sets, &mut problems);
     let whole = Key::required("", Shape::Object(&RECIPE), RECIPE.doc);
     let value = validate::validate(&root, &root.at, "", &whole, &mut problems);
-    check(&root, &mut problems);
+    check(&root, chain.is_empty(), &mut problems);
     let folder = path.parent().unwrap_or(Path::new(""));
     let at = files.len();
     let base = base(&root, path, folder, chain, &mut problems, files)?;
@@ -99,8 +101,8 @@ fn base(
         chain.pop();
         return Ok(None);
     }
-    if let Err(error) = bytes(&other) {
-        spot.problem(problems, "the file of another recipe", quote(text), &error.to_string());
+    if let Err((found, hint)) = bytes(&other) {
+        spot.problem(problems, format!("a recipe file at {}", other.display()), found, &hint);
         chain.pop();
         return Ok(None);
     }
@@ -125,20 +127,15 @@ fn stage(root: &Spot<'_>, other: &Recipe, problems: &mut Problems) {
     }
 }
 
-/// The bytes of a recipe file; the message names the recipe of a similar name when there is none.
-fn bytes(path: &Path) -> Result<Vec<u8>> {
+/// The bytes of a recipe file, or what was found instead and the way out.
+fn bytes(path: &Path) -> Result<Vec<u8>, (String, String)> {
     if path.is_dir() {
-        let hint = "name a .yaml file in it";
-        return Err(Error::request(format!("{}: expected a recipe file, found a folder ({hint})", path.display())));
+        return Err(("a folder".to_owned(), "name a .yaml file in it".to_owned()));
     }
-    match std::fs::read(path) {
-        Ok(bytes) => Ok(bytes),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let found = format!("{}: expected a recipe file, found none", path.display());
-            Err(Error::request(format!("{found} ({})", similar(path))))
-        }
-        Err(error) => Err(Error::request(format!("{}: cannot read the recipe: {error}", path.display()))),
-    }
+    std::fs::read(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => ("none".to_owned(), similar(path)),
+        _ => ("one that cannot be read".to_owned(), error.to_string()),
+    })
 }
 
 /// The way out when a file is not there.

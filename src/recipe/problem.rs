@@ -56,6 +56,7 @@ impl Problems {
         let Problem { at, path, expected, found, hint } = problem;
         let place = match at {
             At::File(line, column) => format!("{}:{line}:{column}", self.file.display()),
+            At::Set(key) if key.contains(char::is_control) => format!("--set {}", key.escape_debug()),
             At::Set(key) => format!("--set {key}"),
         };
         format!("{place}: {path}: expected {expected}, found {found} ({hint})")

@@ -4,7 +4,7 @@ use super::known_tasks;
 use super::shape::{Bound, Object, Shape};
 use serde_json::{Map, Value, json};
 
-const NAME: &str = "^[a-z0-9][a-z0-9-]*$";
+const NAME: &str = "^[a-z0-9][a-z0-9-]{0,63}$";
 
 /// The JSON schema (draft 2020-12) of recipes, for editors that complete and check YAML by one.
 pub fn schema() -> Value {

@@ -4,9 +4,9 @@
 /// The shape of a value.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Shape {
-    /// Any text that is not empty.
+    /// One line of text that is not empty.
     Text,
-    /// Lower-case letters, digits and dashes.
+    /// Lower-case letters, digits and dashes, 64 at most.
     Name,
     /// Lower-case hexadecimal digits, so many.
     Hex(usize),
@@ -152,8 +152,12 @@ pub(super) fn within(x: f64, low: Bound, high: Bound) -> bool {
     above && below
 }
 
+/// The longest name; stages become folders.
+pub(super) const LONGEST_NAME: usize = 64;
+
 /// Whether a text is a name: lower-case letters, digits and dashes, beginning with a letter or digit.
 pub(super) fn is_name(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+    text.len() <= LONGEST_NAME
+        && text.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }

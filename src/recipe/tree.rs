@@ -10,6 +10,9 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 /// Recipes are shallow; a deeper file is a mistake or an attack.
 const MAX_DEPTH: usize = 32;
 
+/// The merge key of YAML 1.1. It is refused, and its value dropped; so is the value of any other key that is refused.
+const MERGE: &str = "<<";
+
 /// A value and where it stands.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
@@ -27,6 +30,8 @@ pub(super) enum Value {
     },
     List(Vec<Node>),
     Map(Vec<Entry>),
+    /// Something that is reported already; nothing more is said about it.
+    Refused,
 }
 
 /// A key of a map with its value.
@@ -77,8 +82,10 @@ impl Node {
             Value::List(items) if items.is_empty() => "an empty list".to_owned(),
             Value::List(items) => format!("a list of {}", items.len()),
             Value::Map(_) => "a map".to_owned(),
+            Value::Refused => "what is refused".to_owned(),
             Value::Scalar { text, plain } => match classify(text) {
                 Scalar::Null if *plain => "nothing".to_owned(),
+                _ if text.is_empty() => "an empty text".to_owned(),
                 Scalar::Text(_) => quote(text),
                 _ if *plain => text.clone(),
                 _ => format!("the text {}", quote(text)),
@@ -150,7 +157,7 @@ fn read(source: &str, base: &str, at: &dyn Fn(&Span) -> At, problems: &mut Probl
                 } else {
                     "check quotes, colons and indentation here and on the lines above"
                 };
-                builder.problems.add(&place, base, "YAML", error.info(), hint);
+                builder.problems.add(&place, base, "YAML", format!("a syntax error: {}", error.info()), hint);
                 return None;
             }
         }
@@ -193,7 +200,7 @@ impl Builder<'_> {
             Event::Alias(_) => {
                 let hint = "write the value out: a recipe is read line by line";
                 self.refuse(&at, "a plain value", "a YAML alias", hint);
-                self.put(Node { at, value: Value::Scalar { text: String::new(), plain: true } });
+                self.put(Node { at, value: Value::Refused });
             }
             Event::Scalar(text, style, anchor, tag) => {
                 self.marks(&at, anchored(anchor), tag.as_deref());
@@ -237,24 +244,26 @@ impl Builder<'_> {
         let entries = match &mut open.value {
             Value::Map(entries) => entries,
             Value::List(items) => return items.push(node),
-            Value::Scalar { .. } => return,
+            Value::Scalar { .. } | Value::Refused => return,
         };
         match open.key.take() {
             None => {
                 let key = match node.value {
+                    Value::Scalar { text, .. } if text == MERGE => {
+                        let hint = "write the keys out: a recipe is read line by line";
+                        self.problems.add(&node.at, &path, "plain keys", "the YAML merge key `<<`", hint);
+                        text
+                    }
                     Value::Scalar { text, .. } => text,
                     _ => {
                         let hint = "keys are names; put lists and maps behind the colon";
                         self.problems.add(&node.at, &path, "a name as key", "a list or map", hint);
-                        String::new()
+                        MERGE.to_owned()
                     }
                 };
                 open.key = Some((key, node.at));
             }
-            Some((key, at)) if key == "<<" => {
-                let hint = "write the keys out: a recipe is read line by line";
-                self.problems.add(&at, &path, "plain keys", "the YAML merge key `<<`", hint);
-            }
+            Some((key, _)) if key == MERGE => {}
             Some((key, at)) => match entries.iter().find(|e| e.key == key) {
                 Some(first) => {
                     let found = format!("{} a second time", quote(&key));
@@ -262,7 +271,7 @@ impl Builder<'_> {
                         At::File(line, _) => format!("it is given at line {line} already: remove one of them"),
                         At::Set(_) => "remove one of them".to_owned(),
                     };
-                    self.problems.add(&at, &join(&path, &key), "each key once", found, &hint);
+                    self.problems.add(&at, &path, "each key once", found, &hint);
                 }
                 None => entries.push(Entry { key, at, node }),
             },
@@ -274,7 +283,8 @@ impl Builder<'_> {
             self.refuse(at, "a plain value", "a YAML anchor", "write the value out where it is needed, without `&`");
         }
         if let Some(tag) = tag {
-            self.refuse(at, "a plain value", &format!("the YAML tag {}", quote(&tag.to_string())), "remove the tag");
+            let tag = if tag.is_yaml_core_schema() { format!("!!{}", tag.suffix) } else { tag.to_string() };
+            self.refuse(at, "a plain value", &format!("the YAML tag {}", quote(&tag)), "remove the tag");
         }
     }
 

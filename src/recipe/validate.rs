@@ -1,10 +1,13 @@
 //! Validation of the tree against the schema. Every problem is kept; what is valid comes out as a plain value.
 
 use super::problem::{At, Problems};
-use super::shape::{Key, Object, Shape, is_name, within};
+use super::shape::{Key, LONGEST_NAME, Object, Shape, is_name, within};
 use super::tree::{Entry, Node, Scalar, Value, join, quote};
 use crate::text::nearest;
 use serde_yaml::{Mapping, Value as Plain};
+
+/// A form that a map may have: what chooses it, and its keys.
+type Form = (String, &'static Object);
 
 /// Checks a node; `owner` is where a missing key is reported (the key that holds this node). Gives the value when it is valid.
 pub(super) fn validate(node: &Node, owner: &At, path: &str, key: &Key, problems: &mut Problems) -> Option<Plain> {
@@ -13,6 +16,7 @@ pub(super) fn validate(node: &Node, owner: &At, path: &str, key: &Key, problems:
 
 fn check(node: &Node, owner: &At, path: &str, shape: &Shape, hint: &str, problems: &mut Problems) -> Option<Plain> {
     match (shape, &node.value) {
+        (_, Value::Refused) => None,
         (Shape::Object(object), Value::Map(entries)) => fields(entries, owner, path, object, &[], problems),
         (Shape::Tagged { tag, variants }, Value::Map(_)) => tagged(node, owner, path, tag, variants, problems),
         (Shape::ByKey(variants), Value::Map(_)) => by_key(node, owner, path, variants, problems),
@@ -64,7 +68,9 @@ fn scalar(node: &Node, text: &str, path: &str, shape: &Shape, hint: &str, proble
         (Shape::Number(low, high), Scalar::Int(_) | Scalar::Float(_)) => {
             text.parse().ok().filter(|x| within(*x, *low, *high)).map(|x: f64| Plain::from(x))
         }
-        (Shape::Text, Scalar::Text(text)) => Some(Plain::from(*text)).filter(|_| !text.trim().is_empty()),
+        (Shape::Text, Scalar::Text(text)) => {
+            Some(Plain::from(*text)).filter(|_| !text.trim().is_empty() && !text.contains(char::is_control))
+        }
         (Shape::Name, Scalar::Text(text)) => Some(Plain::from(*text)).filter(|_| is_name(text)),
         (Shape::Choice(words), Scalar::Text(text)) => Some(Plain::from(*text)).filter(|_| words.contains(text)),
         // Digits alone are a pin too, whatever else they may mean.
@@ -88,6 +94,11 @@ fn scalar_hint(node: &Node, text: &str, meaning: &Scalar<'_>, shape: &Shape) -> 
     let bare = text.replace('_', "");
     match meaning {
         Scalar::Null => None,
+        Scalar::Int(_) | Scalar::Float(_)
+            if matches!(shape, Shape::Int(_, i64::MAX)) && text.parse::<f64>().is_ok_and(|x| x > i64::MAX as f64) =>
+        {
+            Some(format!("at most {}", i64::MAX))
+        }
         Scalar::Text(_) if number && quoted && text.parse::<f64>().is_ok() => {
             Some(format!("write it without quotes: {text}"))
         }
@@ -108,6 +119,8 @@ fn scalar_hint(node: &Node, text: &str, meaning: &Scalar<'_>, shape: &Shape) -> 
         }
         Scalar::Bool(_) if quoted && matches!(shape, Shape::Bool) => Some("write it without quotes".to_owned()),
         Scalar::Text(t) => match shape {
+            Shape::Text if t.contains(char::is_control) => Some("one line, without control characters".to_owned()),
+            Shape::Name if t.len() > LONGEST_NAME => Some(format!("at most {LONGEST_NAME} characters")),
             Shape::Choice(words) => nearest(t, words.iter().copied()).map(|w| format!("did you mean {w}?")),
             Shape::Hex(len) if text.len() == *len && text.to_ascii_lowercase() != text => {
                 Some("write it in lower case".to_owned())
@@ -126,7 +139,7 @@ fn fields(
     owner: &At,
     path: &str,
     object: &'static Object,
-    siblings: &[&'static Object],
+    siblings: &[Form],
     problems: &mut Problems,
 ) -> Option<Plain> {
     let mut out = Some(Mapping::new());
@@ -158,17 +171,17 @@ pub(super) fn missing(key: &Key, owner: &At, path: &str, problems: &mut Problems
     problems.add(owner, &join(path, key.name), key.shape.describe(), "nothing", key.way_out());
 }
 
-/// Says that a key is not known here; `siblings` are the forms of this map that it does not have now.
+/// Says that a key is not known here; `siblings` are the other forms of this map.
 pub(super) fn unknown(
     key: &str,
     at: &At,
     path: &str,
     objects: &[&'static Object],
-    siblings: &[&'static Object],
+    siblings: &[Form],
     problems: &mut Problems,
 ) {
-    if let Some(sibling) = siblings.iter().find(|s| s.key(key).is_some()) {
-        let hint = format!("it belongs to another form of this map: {}", sibling.doc);
+    if let Some((form, _)) = siblings.iter().find(|(_, s)| s.key(key).is_some()) {
+        let hint = format!("{key} goes with {form}");
         return problems.add(at, path, "no such key here", quote(key), &hint);
     }
     let mut known: Vec<&str> = Vec::new();
@@ -199,7 +212,8 @@ fn tagged(
     };
     let all: Vec<&'static Object> = variants.iter().map(|(_, o)| *o).collect();
     if let Some((_, object)) = chosen {
-        return fields(entries, owner, path, object, &all, problems);
+        let forms: Vec<Form> = variants.iter().map(|(word, o)| (format!("{tag}: {word}"), *o)).collect();
+        return fields(entries, owner, path, object, &forms, problems);
     }
     // Which keys belong here is not known: report the tag, and what no form has or every form needs.
     for Entry { key, at, node } in entries {
@@ -244,5 +258,6 @@ fn by_key(
         return None;
     }
     let (_, object) = variants.iter().find(|(name, _)| *name == first.key)?;
-    fields(node.entries(), owner, path, object, &all, problems)
+    let forms: Vec<Form> = variants.iter().map(|(name, o)| ((*name).to_owned(), *o)).collect();
+    fields(node.entries(), owner, path, object, &forms, problems)
 }

@@ -37,7 +37,12 @@ pub(super) fn model(root: &Spot<'_>, problems: &mut Problems) {
             Some(weights) if weights.node.entries().is_empty() => {
                 weights.problem(problems, "the SHA-256 of every weight file of the folder", "none", WEIGHTS);
             }
-            Some(_) => {}
+            Some(weights) => {
+                for (file, pin) in weights.fields().into_iter().filter(|(file, _)| !is_file_name(file)) {
+                    let hint = "weights lie in the folder itself";
+                    problems.add(pin.owner, &pin.path, "a file name", quote(file), hint);
+                }
+            }
         }
     }
 }
@@ -65,18 +70,22 @@ fn shape(init: &Spot<'_>, problems: &mut Problems) {
 fn divides(of: &Spot<'_>, whole: &str, part: &str, factor: i128, hint: &str, problems: &mut Problems) {
     let (Some(n), Some(spot)) = (of.count_at(whole), of.get(part)) else { return };
     let Some(parts) = spot.count() else { return };
-    if n % (parts * factor) != 0 {
-        let times = if factor == 1 { String::new() } else { format!("{factor} × ") };
-        spot.problem(problems, format!("a number of which {times}it divides {whole} ({n})"), parts, hint);
+    if parts.checked_mul(factor).is_none_or(|product| n % product != 0) {
+        let what = if factor == 1 { "a divisor" } else { "half of an even divisor" };
+        spot.problem(problems, format!("{what} of {whole} ({n})"), parts, hint);
     }
 }
 
-pub(super) fn data(root: &Spot<'_>, problems: &mut Problems) {
+pub(super) fn data(root: &Spot<'_>, alone: bool, problems: &mut Problems) {
     let Some(data) = root.get("data") else { return };
     if let Some(dir) = data.get("dir") {
         home(&dir, problems);
         if let Some(what) = dir.text_at("ask") {
-            dir.problem(problems, what, "no folder yet", "add --set data.dir=FOLDER");
+            let hint = match alone {
+                true => "add --set data.dir=FOLDER",
+                false => "a recipe that another one builds on takes no --set: write the folder there",
+            };
+            dir.problem(problems, what, "no folder yet", hint);
         }
     }
     for (_, set) in data.get("sets").map_or_else(Vec::new, |sets| sets.fields()) {
@@ -129,6 +138,10 @@ fn files(set: &Spot<'_>, problems: &mut Problems) {
             spot.problem(problems, "https:// or hf:// or a path", quote(text), &hint);
         }
     }
+}
+
+fn is_file_name(name: &str) -> bool {
+    !matches!(name, "" | "." | "..") && !name.contains(['/', '\\']) && !name.contains(char::is_control)
 }
 
 /// `~` is the shell's word, and a shell leaves it alone in the middle of `--set data.dir=~/x`.

@@ -9,10 +9,12 @@ use super::tree::Node;
 use crate::text::nearest;
 
 /// Checks a tree across its keys; speaks about what is there and well-formed, whatever else is wrong.
-pub(super) fn check(root: &Node, problems: &mut Problems) {
+///
+/// `alone`: whether it was asked for by itself, and is not what another recipe builds on.
+pub(super) fn check(root: &Node, alone: bool, problems: &mut Problems) {
     let root = Spot::root(root);
     inputs::model(&root, problems);
-    inputs::data(&root, problems);
+    inputs::data(&root, alone, problems);
     stages::stages(&root, problems);
 }
 

@@ -1,65 +1,7 @@
-//! A recipe that holds every key that the shipped ones do not, and a validator of the part of JSON schema that we emit.
+//! A validator of the part of JSON schema that `aqa_bench::recipe::schema` emits; it panics at any other word.
 
 use serde_json::Value;
 use std::collections::BTreeSet;
-
-pub const FULL: &str = r#"
-name: full
-title: "Every key"
-seed: 7
-model:
-  source: weights
-  dtype: float32
-  weights: {model.safetensors: "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}
-data:
-  dir: inputs
-  sets:
-    made: {format: synthetic, seed: 1, split: train, tasks: [snd, spk], count: 10, sha256: "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"}
-    mini: {format: mmau, file: mini.json, sha256: "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc", audio: clips}
-    avqa: {format: avqa, file: "https://example.org/a.json", sha256: "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd", git_blob: "dddddddddddddddddddddddddddddddddddddddd", audio: "hf://datasets/owner/name/clips"}
-train:
-  - name: sft
-    method: sft
-    from: model
-    data: made
-    prompt: r1-aqa-1
-    steps: 10
-    questions_per_step: 4
-    micro_batch: 2
-    optimizer: {learning_rate: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.1, max_grad_norm: 1.0}
-    schedule: {shape: linear, warmup_steps: 2, total_steps: 20}
-    order: {seed: 42}
-    checkpoint_every: 5
-    resume_every: 5
-  - name: grpo
-    method: grpo
-    from: sft
-    data: made
-    prompt: r1-aqa-3
-    steps: 10
-    questions_per_step: 4
-    micro_batch: 4
-    grpo: {group_size: 2, beta: 0, advantage_eps: 1e-4, max_prompt_length: 512, rewards: [accuracy], rollout: {do_sample: true, max_new_tokens: 8, temperature: 1.0, top_k: 50, top_p: 1.0, repetition_penalty: 1.0}}
-    optimizer: {learning_rate: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.1, max_grad_norm: 1.0}
-    schedule: {shape: constant, warmup_steps: 2}
-    order: {seed: 42}
-    checkpoint_every: 5
-    resume_every: 5
-eval:
-  - name: e1
-    label: "one"
-    from: grpo
-    at_step: 5
-    data: mini
-    prompt: r1-aqa-2
-    decoding: {do_sample: true, max_new_tokens: 16, temperature: 0.7, top_k: 20, top_p: 0.5, repetition_penalty: 1.1}
-    batch_size: 3
-    extract: whole
-    rule: official
-report:
-  claims: [data/claims.json]
-  expect: [{eval: e1, claim: some-claim}]
-"#;
 
 /// YAML as JSON.
 pub fn yaml(text: &str) -> Value {
@@ -191,8 +133,9 @@ fn matches(pattern: &str, text: &str) -> bool {
     let hex = |n: usize| text.len() == n && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
     match pattern {
         "\\S" => text.chars().any(|c| !c.is_whitespace()),
-        "^[a-z0-9][a-z0-9-]*$" => {
-            !text.is_empty()
+        "^[a-z0-9][a-z0-9-]{0,63}$" => {
+            text.len() <= 64
+                && !text.is_empty()
                 && !text.starts_with('-')
                 && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         }
