@@ -61,7 +61,9 @@ pub fn failed(doing: &str, path: &Path, error: &io::Error) -> Error {
         ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
             " (choose a folder that can be written with --run-dir, or change its permissions)"
         }
-        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => " (a file stands where a folder is needed: move it away)",
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
+            " (a file stands where a folder is needed: move it away)"
+        }
         _ => "",
     };
     Error::internal(format!("cannot {doing} {}: {error}{way_out}", path.display()))
