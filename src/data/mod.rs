@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 pub mod avqa;
 pub mod mmau;
+mod row;
+
+pub(crate) use row::{Problems, Row, describe, id_of};
 
 /// One question about one clip.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -28,4 +31,25 @@ pub struct Example {
     /// The row as it was in the file, keys in order, so that predictions can be written back beside it.
     #[serde(skip)]
     pub row: serde_json::Map<String, serde_json::Value>,
+}
+
+/// What is odd about a data set without making it unusable; counts of questions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Notes {
+    /// The same option stands twice.
+    pub duplicate_choices: usize,
+    /// The answer is none of the options (147 in MMAU's upload of 15 May 2025).
+    pub answers_outside: usize,
+    /// There is no answer (MMAU test).
+    pub withheld: usize,
+}
+
+/// Counts what is odd about some questions.
+pub fn notes(examples: &[Example]) -> Notes {
+    let count = |odd: fn(&Example) -> bool| examples.iter().filter(|e| odd(e)).count();
+    Notes {
+        duplicate_choices: count(|e| e.choices.iter().enumerate().any(|(i, c)| e.choices[..i].contains(c))),
+        answers_outside: count(|e| e.answer.as_ref().is_some_and(|a| !e.choices.contains(a))),
+        withheld: count(|e| e.answer.is_none()),
+    }
 }

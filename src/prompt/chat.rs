@@ -2,7 +2,9 @@
 
 use super::tokens::{AUDIO, special_tokens};
 use crate::error::{Context, Error, Result};
-use minijinja::{Environment, UndefinedBehavior, context, value::Kwargs};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Kwargs, Serde};
+use minijinja::{Environment, UndefinedBehavior, context};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -11,7 +13,7 @@ use std::path::Path;
 /// `<|im_end|>`; clips are numbered over the whole conversation.
 const QWEN2_AUDIO: &str = "\
 {%- set clips = namespace(n=0) -%}
-{%- if not messages or messages[0].role != 'system' -%}
+{%- if messages[0].role != 'system' -%}
 {{ '<|im_start|>system\\nYou are a helpful assistant.<|im_end|>\\n' }}
 {%- endif -%}
 {%- for message in messages -%}
@@ -92,8 +94,8 @@ impl ChatTemplate {
     /// A text that is no template (exit code 4).
     pub fn compile(source: String, text: String) -> Result<Self> {
         let mut environment = Environment::new();
-        environment.set_trim_blocks(true);
-        environment.set_lstrip_blocks(true);
+        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+        environment.set_syntax(syntax.internal(|| "the syntax of chat templates".into())?);
         environment.set_undefined_behavior(UndefinedBehavior::Lenient);
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
         environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
@@ -130,7 +132,11 @@ impl ChatTemplate {
         let messages = json!([{"role": "user", "content": content}]);
         let template = self.environment.get_template("chat").internal(|| self.source.clone())?;
         let rendered = template
-            .render(context! { messages, add_generation_prompt => true, ..minijinja::Value::from_serialize(&self.specials) })
+            .render(context! {
+                messages => Serde(messages),
+                add_generation_prompt => true,
+                ..minijinja::Value::from(Serde(&self.specials))
+            })
             .inputs(|| format!("{}: the chat template failed", self.source))?;
         let found = rendered.matches(AUDIO).count();
         if found != audios {

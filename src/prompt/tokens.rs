@@ -32,14 +32,16 @@ impl TextTokenizer {
         let path = dir.join("tokenizer.json");
         let source = path.display().to_string();
         let bytes = std::fs::read(&path).inputs(|| format!("cannot read {source}"))?;
-        let mut tokenizer =
-            Tokenizer::from_bytes(&bytes).inputs(|| format!("{source}: expected a tokenizer of the tokenizers library"))?;
+        let mut tokenizer = Tokenizer::from_bytes(&bytes)
+            .inputs(|| format!("{source}: expected a tokenizer of the tokenizers library"))?;
         // A saved tokenizer may carry how a batch was once padded or cut; transformers resets both, and so do we.
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).inputs(|| source.clone())?;
         let specials = special_tokens(dir)?;
         let id = |token: &str| {
-            tokenizer.token_to_id(token).ok_or_else(|| Error::inputs(format!("{source}: expected the token {token}, found none")))
+            tokenizer
+                .token_to_id(token)
+                .ok_or_else(|| Error::inputs(format!("{source}: expected the token {token}, found none")))
         };
         let named = |name: &str| match specials.get(name).and_then(Value::as_str) {
             Some(token) => id(token),
@@ -89,7 +91,8 @@ impl TextTokenizer {
     /// # Errors
     /// The tokenizer failed on the text.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        let encoding = self.tokenizer.encode_fast(text, false).inputs(|| format!("{}: cannot encode a text", self.source))?;
+        let encoding =
+            self.tokenizer.encode_fast(text, false).inputs(|| format!("{}: cannot encode a text", self.source))?;
         Ok(encoding.get_ids().to_vec())
     }
 

@@ -4,7 +4,7 @@
 //! then compares strings. That step is left out here. It can only add reward, and only where [`needs_symbolic`] holds of the
 //! solution ("Room 101" then passes for "Channel 101"), so a trainer counts those when it loads its questions.
 
-use crate::prompt::python::strip;
+use crate::prompt::python::{is_space, strip};
 
 const OPEN: &str = "<answer>";
 const CLOSE: &str = "</answer>";
@@ -36,32 +36,37 @@ pub fn format(completion: &str) -> f64 {
 }
 
 /// Whether math-verify 0.7.0 can find something symbolic in a solution, so that the reference might reward what string
-/// comparison does not: a number after white space, `=` or at the very start (`**`, one currency sign and a sign may stand
-/// between), or LaTeX. `<answer>3</answer>` holds none: the digit follows `>`.
+/// comparison does not: a number after white space, `=` or at the very start (`**`, one currency sign, `-` and `(` may stand
+/// between), or LaTeX. `<answer>3</answer>` holds none: the digit follows `>`. Never false where math-verify finds something;
+/// true for a few texts in which it finds nothing.
 pub fn needs_symbolic(solution: &str) -> bool {
     has_number(solution) || has_latex(solution)
 }
 
+/// `currency_units` of math_verify/parser.py at 0.7.0.
+const CURRENCY: &str = "$€£¥₹₽₪₩₫฿₡₢₣₤₥₦₧₨₭₮₯₰₱₲₳₴₵₶₷₸₺₻₼₾₿";
+
 fn has_number(text: &str) -> bool {
-    let starts = std::iter::once(0).chain(
-        text.char_indices().filter(|&(_, c)| c == '=' || crate::prompt::python::is_space(c)).map(|(at, c)| at + c.len_utf8()),
-    );
-    starts.into_iter().any(|at| {
+    let opens = text.char_indices().filter(|&(_, c)| c == '=' || is_space(c)).map(|(at, c)| at + c.len_utf8());
+    std::iter::once(0).chain(opens).any(|at| {
         let rest = &text[at..];
         let rest = rest.strip_prefix("**").unwrap_or(rest);
-        let rest = rest.strip_prefix(['$', '€', '£', '¥', '₹', '₽', '₺', '₩']).unwrap_or(rest);
-        let rest = rest.strip_prefix(['-', '+']).unwrap_or(rest);
-        let rest = rest.strip_prefix(['.', ',']).unwrap_or(rest);
-        rest.starts_with(|c: char| c.is_ascii_digit())
+        let rest = rest.strip_prefix(|c| CURRENCY.contains(c)).unwrap_or(rest);
+        let rest = rest.trim_start_matches(['-', '(']);
+        rest.strip_prefix('.').unwrap_or(rest).starts_with(char::is_numeric)
     })
 }
 
 fn has_latex(text: &str) -> bool {
     let between = |open: &str, close: &str| text.find(open).is_some_and(|at| text[at + open.len()..].contains(close));
+    let bracketed = text.char_indices().filter(|&(_, c)| c == '[').any(|(at, _)| {
+        let inside = text[at + 1..].split_once(']');
+        text[..at].ends_with(is_space) && inside.is_some_and(|(_, after)| after.starts_with(is_space))
+    });
     between("$", "$")
         || between("\\(", "\\)")
         || between("\\[", "\\]")
-        || between(" [", "] ")
+        || bracketed
         || text.contains("\\boxed{")
         || text.contains("\\frac{")
 }

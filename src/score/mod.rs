@@ -1,6 +1,16 @@
 //! Judgement of answers: verdicts by named rule, the ledger, accuracies with their intervals. Needs no libtorch.
 
+use crate::recipe::{Extract, Rule};
 use serde::{Deserialize, Serialize};
+
+mod file;
+mod floors;
+pub mod official;
+pub mod stats;
+mod table;
+
+pub use file::score_file;
+pub use floors::{Floor, Floors, floors};
 
 /// What became of one question. Four different things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,7 +27,7 @@ pub enum Verdict {
 }
 
 /// Counts and accuracy of some questions.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cell {
     /// Questions that count.
     pub total: u64,
@@ -66,3 +76,92 @@ pub struct Score {
 
 /// Cells by name, in order of first appearance.
 pub type Cells = indexmap::IndexMap<String, Cell>;
+
+/// One question's verdict and what it is counted under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Judged<'a> {
+    /// Its task.
+    pub task: &'a str,
+    /// Its difficulty.
+    pub difficulty: &'a str,
+    /// Its sub-category; empty when it has none.
+    pub sub_category: &'a str,
+    /// What became of it.
+    pub verdict: Verdict,
+}
+
+/// The name that a recipe and a score call the rule by.
+pub fn rule_name(rule: Rule) -> &'static str {
+    match rule {
+        Rule::Official => "official",
+    }
+}
+
+/// Judges what counts as the answer (see [`extract`]) by a rule; never gives [`Verdict::Failed`].
+pub fn judge(rule: Rule, answer: &str, prediction: &str, choices: &[String]) -> Verdict {
+    match rule {
+        Rule::Official => official::judge(answer, prediction, choices),
+    }
+}
+
+/// Takes what counts as the answer from a generated text.
+pub fn extract(how: Extract, output: &str) -> String {
+    match how {
+        Extract::AnswerTag => crate::reward::answer(output),
+        Extract::Whole => crate::prompt::python::strip(output),
+    }
+    .to_owned()
+}
+
+/// Counts verdicts. `missing` is the number of questions without a prediction: as in MMAU's script they are in no total, so they
+/// stand in the ledger. A failed question stays in the total and is not correct: a clip that cannot be read must not raise a
+/// score (its row of a predictions file holds an empty prediction, which the script counts in the same way).
+pub fn score_rows<'a>(rule: Rule, rows: impl IntoIterator<Item = Judged<'a>>, missing: u64) -> Score {
+    let mut whole = Cell::default();
+    let mut ledger = Ledger { missing, ..Ledger::default() };
+    let (mut task, mut difficulty, mut sub_category) = (Cells::new(), Cells::new(), Cells::new());
+    for row in rows {
+        match row.verdict {
+            Verdict::Correct => {}
+            Verdict::Wrong => ledger.wrong += 1,
+            Verdict::NoAnswer => ledger.no_answer += 1,
+            Verdict::Failed => ledger.failed += 1,
+        }
+        whole.count(row.verdict);
+        for (cells, name) in
+            [(&mut task, row.task), (&mut difficulty, row.difficulty), (&mut sub_category, row.sub_category)]
+        {
+            if !name.is_empty() {
+                cells.entry(name.to_owned()).or_default().count(row.verdict);
+            }
+        }
+    }
+    for cell in task.values_mut().chain(difficulty.values_mut()).chain(sub_category.values_mut()) {
+        cell.accuracy = stats::percent(cell.correct, cell.total);
+    }
+    Score {
+        rule: rule_name(rule).into(),
+        total: whole.total,
+        correct: whole.correct,
+        accuracy: stats::percent(whole.correct, whole.total),
+        interval: stats::wilson(whole.correct, whole.total).map(|bound| stats::rounded(bound, 1)),
+        ledger,
+        task,
+        difficulty,
+        sub_category,
+    }
+}
+
+impl Cell {
+    fn count(&mut self, verdict: Verdict) {
+        self.total += 1;
+        self.correct += u64::from(verdict == Verdict::Correct);
+    }
+}
+
+impl Score {
+    /// The score for a person: accuracy with its interval and the ledger, then a table of every breakdown.
+    pub fn to_text(&self) -> String {
+        table::text(self)
+    }
+}

@@ -1,0 +1,145 @@
+//! Scoring a predictions file: MMAU's JSON with a prediction in each row.
+
+use super::{Judged, Score, judge, score_rows};
+use crate::data::mmau::{self, place};
+use crate::data::{Example, Problems, Row, id_of};
+use crate::error::{Context, Error, Result};
+use crate::recipe::Rule;
+use serde_json::{Map, Value};
+use std::collections::HashMap;
+use std::path::Path;
+
+/// Keys of a prediction: MMAU's script reads the first, R1-AQA writes the second.
+const KEYS: [&str; 2] = ["model_output", "model_prediction"];
+
+/// What a row's verdict depends on.
+struct Facts {
+    choices: Vec<String>,
+    answer: String,
+    task: String,
+    difficulty: String,
+    sub_category: String,
+}
+
+/// Scores a predictions file by a rule. Rows without a prediction, and questions of the data set without a row, are missing.
+/// With a data set, options, answers and labels are the data set's; a row may leave them out, but its question and options must
+/// be the same where it has them.
+///
+/// # Errors
+/// A file that cannot be read (exit code 4). Rows that cannot be judged, every problem by row (exit code 2): no id, or one that is
+/// there twice or that the data set does not have; a prediction that is no text, or two that differ; no options or no answer; a
+/// question or options other than the data set's. A file without any prediction (exit code 2).
+pub fn score_file(predictions: &Path, rule: Rule, dataset: Option<&Path>) -> Result<Score> {
+    let name = predictions.display().to_string();
+    let bytes = std::fs::read(predictions).inputs(|| format!("cannot read {name}"))?;
+    let examples = dataset.map(|file| Ok((file, mmau::load(file, Path::new(""))?))).transpose()?;
+    match &examples {
+        Some((file, examples)) => score_slice(&bytes, &name, rule, Some((&file.display().to_string(), examples))),
+        None => score_slice(&bytes, &name, rule, None),
+    }
+}
+
+/// [`score_file`] on the content of a file; `dataset` is the name and the questions of a data set.
+fn score_slice(bytes: &[u8], name: &str, rule: Rule, dataset: Option<(&str, &[Example])>) -> Result<Score> {
+    let known: Option<HashMap<&str, &Example>> =
+        dataset.map(|(_, examples)| examples.iter().map(|e| (e.id.as_str(), e)).collect());
+    let rows = mmau::rows(bytes, name)?;
+    let mut problems = Problems::of(name);
+    let mut seen = HashMap::new();
+    let mut judged = Vec::with_capacity(rows.len());
+    for (index, object) in rows.iter().enumerate() {
+        let place = place(index, object);
+        let row = Row(object);
+        let example = id_of(&row, &place, &mut seen).and_then(|id| match (&known, dataset) {
+            (Some(known), Some((file, _))) => {
+                known.get(id.as_str()).copied().map(Some).ok_or(format!("id: {id:?} is no question of {file}"))
+            }
+            _ => Ok(None),
+        });
+        let read = example.and_then(|example| {
+            let Some(prediction) = prediction(&row)? else { return Ok(None) };
+            Ok(Some((facts(&row, example)?, prediction)))
+        });
+        match read {
+            Ok(Some((facts, prediction))) => {
+                let verdict = judge(rule, &facts.answer, prediction, &facts.choices);
+                judged.push((facts, verdict));
+            }
+            Ok(None) => {}
+            Err(what) => problems.add(&place, what),
+        }
+    }
+    let judged = problems.or(judged)?;
+    if judged.is_empty() {
+        return Err(Error::request(format!(
+            "{name}: expected predictions under {} or {}, found none in {} rows (is this the questions file?)",
+            KEYS[0],
+            KEYS[1],
+            rows.len()
+        )));
+    }
+    let asked = dataset.map_or(rows.len(), |(_, examples)| examples.len());
+    let missing = (asked - judged.len()) as u64;
+    let rows = judged.iter().map(|(facts, verdict)| Judged {
+        task: &facts.task,
+        difficulty: &facts.difficulty,
+        sub_category: &facts.sub_category,
+        verdict: *verdict,
+    });
+    Ok(score_rows(rule, rows, missing))
+}
+
+/// The prediction of a row, if it has one.
+fn prediction<'a>(row: &Row<'a>) -> Result<Option<&'a str>, String> {
+    let mut found: Option<(&str, &str)> = None;
+    for key in KEYS {
+        let Some(value) = row.0.get(key) else { continue };
+        let Value::String(text) = value else {
+            return Err(format!("{key}: expected a text, found {}", crate::data::describe(value)));
+        };
+        match found {
+            Some((other, first)) if first != text => {
+                return Err(format!("expected one prediction, found {other} {first:?} and {key} {text:?} (keep one)"));
+            }
+            _ => found = Some((key, text)),
+        }
+    }
+    Ok(found.map(|(_, text)| text))
+}
+
+/// What the verdict depends on, from the data set's question where there is one, else from the row.
+fn facts(row: &Row, example: Option<&Example>) -> Result<Facts, String> {
+    let Some(example) = example else {
+        return own(row).map_err(|e| format!("{e} (give the questions with --dataset FILE)"));
+    };
+    for key in ["question", "choices"] {
+        same(row.0, &example.row, key)?;
+    }
+    Ok(Facts {
+        choices: example.choices.clone(),
+        answer: example.answer.clone().ok_or("answer: expected one in the data set, found it withheld")?,
+        task: example.task.clone(),
+        difficulty: example.difficulty.clone(),
+        sub_category: example.sub_category.clone(),
+    })
+}
+
+fn own(row: &Row) -> Result<Facts, String> {
+    Ok(Facts {
+        choices: row.texts("choices", 1)?,
+        answer: row.text("answer")?.to_owned(),
+        task: row.text("task")?.to_owned(),
+        difficulty: row.text("difficulty")?.to_owned(),
+        sub_category: row.optional_text("sub-category")?.unwrap_or_default().to_owned(),
+    })
+}
+
+/// A row that says it asked something else was made on another version of the data set.
+fn same(row: &Map<String, Value>, example: &Map<String, Value>, key: &str) -> Result<(), String> {
+    match (row.get(key), example.get(key)) {
+        (Some(found), Some(expected)) if found != expected => Err(format!(
+            "{key}: expected the data set's {expected}, found {found} (predictions made on another version of the data set?)"
+        )),
+        _ => Ok(()),
+    }
+}

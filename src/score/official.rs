@@ -1,0 +1,76 @@
+//! MMAU's rule (Sakshi113/MMAU, evaluation.py since commit 7468292).
+
+use super::Verdict;
+use crate::prompt::python::is_word;
+use std::collections::HashSet;
+
+/// The set of `\b\w+\b` in the lower-cased text, as Python's `re` finds them: maximal runs of word characters.
+fn tokens(lower: &str) -> HashSet<&str> {
+    lower.split(|c| !is_word(c)).filter(|token| !token.is_empty()).collect()
+}
+
+/// Judges a prediction: correct when it holds every token of the answer, and no token that another option has beyond the
+/// answer's. Options whose token set is the answer's are no other options. Order and repetition do not matter.
+///
+/// A prediction without any token is no answer; the script counts it as not correct.
+pub fn judge(answer: &str, prediction: &str, choices: &[String]) -> Verdict {
+    let (prediction, answer) = (prediction.to_lowercase(), answer.to_lowercase());
+    let (predicted, gold) = (tokens(&prediction), tokens(&answer));
+    if predicted.is_empty() {
+        return Verdict::NoAnswer;
+    }
+    let betrays = |choice: &String| {
+        let choice = choice.to_lowercase();
+        let other = tokens(&choice);
+        other != gold && other.iter().any(|token| !gold.contains(token) && predicted.contains(token))
+    };
+    if gold.is_subset(&predicted) && !choices.iter().any(betrays) { Verdict::Correct } else { Verdict::Wrong }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn choices(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|&t| t.to_owned()).collect()
+    }
+
+    #[test]
+    fn the_rule_reads_token_sets() {
+        let options = choices(&["A dog", "A cat", "dog a", "The dog"]);
+        let judge = |prediction: &str| judge("A dog", prediction, &options);
+        assert_eq!(judge("a  DOG!"), Verdict::Correct);
+        assert_eq!(judge("dog, a barking dog"), Verdict::Correct);
+        assert_eq!(judge("dog"), Verdict::Wrong);
+        assert_eq!(judge("a dog and a cat"), Verdict::Wrong);
+        assert_eq!(judge("the answer is a dog"), Verdict::Wrong, "`the` is another option's");
+        assert_eq!(judge(" ... "), Verdict::NoAnswer);
+        assert_eq!(judge(""), Verdict::NoAnswer);
+    }
+
+    proptest! {
+        #[test]
+        fn the_gold_passes_and_the_order_of_options_is_nothing(
+            options in proptest::collection::vec("[a-eÉΣ ',]{0,8}", 2..6), at in 0usize..6, prediction in "[a-eéσς ,]{0,8}", turn in 0usize..6,
+        ) {
+            let answer = &options[at % options.len()];
+            let own = judge(answer, answer, &options);
+            prop_assert!(own == Verdict::Correct || own == Verdict::NoAnswer);
+            let mut turned = options.clone();
+            turned.rotate_left(turn % options.len());
+            turned.reverse();
+            prop_assert_eq!(judge(answer, &prediction, &options), judge(answer, &prediction, &turned));
+        }
+
+        #[test]
+        fn other_options_fail_when_their_tokens_are_their_own(sets in proptest::collection::vec("[a-e]( [a-e]){0,2}", 2..6)) {
+            let sets: Vec<String> = sets.iter().enumerate().map(|(i, s)| format!("{s} own{i}")).collect();
+            for (i, gold) in sets.iter().enumerate() {
+                for (j, other) in sets.iter().enumerate() {
+                    prop_assert_eq!(judge(gold, other, &sets) == Verdict::Correct, i == j);
+                }
+            }
+        }
+    }
+}
