@@ -61,7 +61,7 @@ fn what_was_just_written_is_the_same_with_and_without_its_run() {
     insta::assert_snapshot!("same", text);
     let golden: serde_json::Value = serde_json::from_slice(&fs::read(f.golden.join("golden.json")).unwrap()).unwrap();
     assert_eq!(golden["how_made"]["command"], "aqa-bench reproduce 'recipes/a b.yaml'", "no folder of this machine");
-    assert!(!fs::read_to_string(f.golden.join("leaderboard.md")).unwrap().contains("/tmp"));
+    assert!(!fs::read_to_string(f.golden.join("leaderboard.md")).unwrap().contains("/srv"));
 }
 
 #[test]

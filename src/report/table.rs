@@ -192,6 +192,9 @@ fn mark_best(rows: &mut [Row], columns: usize) {
     }
 }
 
+/// Correct answers of a trivial policy, expected ones where it draws.
+type Policy = fn(&Floor) -> f64;
+
 /// Trivial policies on each version of the questions in the table; where versions agree in every number, once.
 fn trivial(entries: &[Entry<'_>], columns: &[String]) -> Result<Vec<Row>> {
     let mut widest: IndexMap<&str, &Entry<'_>> = IndexMap::new();
@@ -206,7 +209,7 @@ fn trivial(entries: &[Entry<'_>], columns: &[String]) -> Result<Vec<Row>> {
         let (asked, all) = (entry.eval.predictions.len() as u64, entry.eval.record.questions);
         // Without the answers nobody outside can tell what a trivial policy scores.
         let Some(expected) = floors(Rule::Official, &entry.eval.predictions) else { continue };
-        let policies: [(&str, fn(&Floor) -> f64); 2] =
+        let policies: [(&str, Policy); 2] =
             [("Always the first option", |f| f.first as f64), ("Uniformly random option", |f| f.random)];
         for (label, correct) in policies {
             let share = |floor: &Floor| {

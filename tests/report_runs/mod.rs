@@ -119,7 +119,7 @@ pub fn write(at: PathBuf, spec: &Spec) -> PathBuf {
         provenance: Provenance {
             version: "0.1.0".into(),
             commit: "0123456789abcdef0123456789abcdef01234567".into(),
-            argv: ["/opt/bin/aqa-bench", "reproduce", "recipes/a b.yaml", "--run-dir", "/tmp/x"]
+            argv: ["/opt/bin/aqa-bench", "reproduce", "recipes/a b.yaml", "--run-dir", "/srv/runs/x"]
                 .map(str::to_owned)
                 .into(),
             libtorch: "2.11.0".into(),
