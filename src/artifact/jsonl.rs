@@ -132,6 +132,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         /// Cut the file anywhere: what is read is the whole lines before the cut; appending the rest restores the file.
         #[test]
         fn a_cut_anywhere_loses_at_most_the_last_line(texts in prop::collection::vec("\\PC{0,12}", 1..8), cut in 0.0f64..1.0) {

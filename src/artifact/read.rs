@@ -6,11 +6,8 @@ use super::types::{EvalRecord, Manifest, SCHEMA, Sample};
 use crate::error::{Context, Error, Result};
 use crate::score::Score;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::path::Path;
-
-/// A row of an MMAU file, keys in order.
-pub type JsonRow = Map<String, Value>;
 
 /// `manifest.json` of a run.
 ///
@@ -22,8 +19,7 @@ pub fn manifest(run: &RunFolder) -> Result<Manifest> {
         let hint = "expected the folder of a run, as `aqa-bench reproduce RECIPE` leaves it";
         return Err(Error::inputs(format!("{}: no manifest.json there ({hint})", run.root().display())));
     }
-    let manifest: Manifest = versioned(&path)?;
-    Ok(manifest)
+    versioned(&path)
 }
 
 /// `eval.json` of an evaluation.
@@ -40,14 +36,6 @@ pub fn eval(stage: &StageFolder) -> Result<EvalRecord> {
 /// Exit code 4: missing or not a score.
 pub fn score(stage: &StageFolder) -> Result<Score> {
     json(&stage.score())
-}
-
-/// `predictions.json` of an evaluation: MMAU's rows, keys in order.
-///
-/// # Errors
-/// Exit code 4: missing or not a list of objects.
-pub fn predictions(stage: &StageFolder) -> Result<Vec<JsonRow>> {
-    json(&stage.predictions())
 }
 
 /// `samples.jsonl` of an evaluation; a half-written last line is dropped and counted.

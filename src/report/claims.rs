@@ -104,7 +104,9 @@ pub fn load(name: &str, run: Option<&RunFolder>) -> Result<Claims> {
 fn shipped(name: &str) -> Result<Claims> {
     let Some((_, text)) = SHIPPED.iter().find(|(n, _)| *n == name) else {
         let known = SHIPPED.map(|(n, _)| n).join(", ");
-        return Err(Error::request(format!("claims {name}: not in the run's claims folder, and not shipped ({known})")));
+        return Err(Error::request(format!(
+            "claims {name}: not in the run's claims folder, and not shipped ({known})"
+        )));
     };
     serde_json::from_str(text).internal(|| format!("recipes/data/{name}"))
 }
@@ -192,7 +194,11 @@ mod tests {
             for (column, total) in TOTALS {
                 let text = claim.cell(column).unwrap();
                 if !possible(text, total) {
-                    assert!(claim.note.as_ref().is_some_and(|n| n.contains(text) || n.contains("figures of")), "{}: {text}", claim.id);
+                    assert!(
+                        claim.note.as_ref().is_some_and(|n| n.contains(text) || n.contains("figures of")),
+                        "{}: {text}",
+                        claim.id
+                    );
                     impossible.push(format!("{} {text}", claim.id));
                 }
             }

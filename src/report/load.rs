@@ -1,8 +1,10 @@
 //! Run folder → what a report needs of it. Refuses what is unfinished.
 
 use super::claims::{self, Claims};
-use crate::artifact::read::{self, JsonRow};
+use super::judge;
+use crate::artifact::read;
 use crate::artifact::{EvalRecord, Expectation, Manifest, Provenance, RunFolder};
+use crate::data::Example;
 use crate::error::{Error, Result};
 use crate::pins::Sha256;
 use crate::score::Score;
@@ -39,7 +41,7 @@ pub struct Evaluation {
     /// `score.json`.
     pub score: Score,
     /// `predictions.json`.
-    pub predictions: Vec<JsonRow>,
+    pub predictions: Vec<Example>,
     /// Folder below the run's or the golden's.
     pub folder: String,
 }
@@ -56,11 +58,15 @@ pub fn run(path: &Path) -> Result<Run> {
     let mut evals = Vec::new();
     for stage in manifest.stages.iter().filter(|s| s.kind == "evaluate") {
         let at = folder.folder(&stage.folder);
-        let (record, score, predictions) = (read::eval(&at)?, read::score(&at)?, read::predictions(&at)?);
+        let (record, score, predictions) =
+            (read::eval(&at)?, read::score(&at)?, judge::predictions(&at.predictions())?);
         evals.push(checked(Evaluation { record, score, predictions, folder: stage.folder.clone() }, at.root())?);
     }
     if evals.is_empty() {
-        return Err(Error::request(format!("{}: this run evaluates nothing, so there is no row to print", path.display())));
+        return Err(Error::request(format!(
+            "{}: this run evaluates nothing, so there is no row to print",
+            path.display()
+        )));
     }
     let named = manifest.claims.iter().map(|name| Ok((name.clone(), claims::load(name, Some(&folder))?)));
     Ok(Run {

@@ -1,1 +1,99 @@
-//! Under construction.
+//! Show it: tables from what runs left on disk, and goldens that must not change. Reads artifacts only.
+
+mod caption;
+pub mod claims;
+mod csv;
+pub mod golden;
+mod judge;
+mod latex;
+pub mod load;
+mod markdown;
+pub mod table;
+mod template;
+pub mod versions;
+
+use crate::error::{Context, Error, Result};
+use crate::text::nearest;
+use std::path::PathBuf;
+
+/// What a report is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Tables with captions, for a README or an issue.
+    Markdown,
+    /// `booktabs` tables, for a paper.
+    Latex,
+    /// One line a row, all tables together.
+    Csv,
+    /// The tables as they are inside.
+    Json,
+}
+
+impl Format {
+    /// The names, as `--format` takes them.
+    pub const NAMES: [&str; 4] = ["markdown", "latex", "csv", "json"];
+
+    /// Parses a name of [`Format::NAMES`].
+    ///
+    /// # Errors
+    /// Exit code 2, naming the nearest known one.
+    pub fn parse(name: &str) -> Result<Self> {
+        match name {
+            "markdown" => Ok(Self::Markdown),
+            "latex" => Ok(Self::Latex),
+            "csv" => Ok(Self::Csv),
+            "json" => Ok(Self::Json),
+            _ => {
+                let hint = nearest(name, Self::NAMES).map(|n| format!(" (did you mean {n}?)")).unwrap_or_default();
+                let known = Self::NAMES.join(", ");
+                Err(Error::request(format!("--format: expected one of {known}, found {name:?}{hint}")))
+            }
+        }
+    }
+
+    /// The file name extension of a report in this format.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Markdown => "md",
+            Self::Latex => "tex",
+            Self::Csv => "csv",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// Renders the tables of some run folders.
+///
+/// # Errors
+/// Exit code 2: no run, or one that is not finished (the stage that is missing is named). Exit code 4: a file of a run is
+/// missing or is not what it should be.
+pub fn render(runs: &[PathBuf], format: Format) -> Result<String> {
+    if runs.is_empty() {
+        return Err(Error::request("report: expected at least one run folder"));
+    }
+    let runs: Vec<load::Run> = runs.iter().map(|r| load::run(r)).collect::<Result<_>>()?;
+    render_loaded(&runs, format)
+}
+
+/// Renders the tables of runs that are read already.
+///
+/// # Errors
+/// As [`render`].
+pub fn render_loaded(runs: &[load::Run], format: Format) -> Result<String> {
+    let tables = table::tables(runs)?;
+    let mut titles: Vec<&str> = runs.iter().map(|r| r.title.as_str()).collect();
+    titles.dedup();
+    let title = titles.join("; ");
+    match format {
+        Format::Markdown => {
+            template::render(include_str!("templates/leaderboard.md.j2"), &title, &tables, markdown::view)
+        }
+        Format::Latex => template::render(include_str!("templates/leaderboard.tex.j2"), &title, &tables, latex::view),
+        Format::Csv => Ok(csv::render(&tables)),
+        Format::Json => {
+            let json = serde_json::json!({ "title": title, "tables": tables });
+            let text = serde_json::to_string_pretty(&json).internal(|| "cannot write the report".into())?;
+            Ok(text + "\n")
+        }
+    }
+}

@@ -80,6 +80,22 @@ pub fn group(sha256: &Sha256) -> Result<String> {
     Ok(find(sha256)?.map_or_else(|| sha256.to_string(), |v| v.comparable.clone()))
 }
 
+/// Why versions of a group may be compared; empty for a group of one.
+///
+/// # Errors
+/// As [`shipped`].
+pub fn declared(group: &str) -> Result<&'static str> {
+    Ok(shipped()?.declared_comparable.get(group).map_or("", String::as_str))
+}
+
+/// The repository that the versions are commits of.
+///
+/// # Errors
+/// As [`shipped`].
+pub fn repository() -> Result<&'static str> {
+    Ok(&shipped()?.repository)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,200 @@
+//! What stands around a table: its heading, how its numbers came to be, and rows held against claims.
+
+use super::claims::{self, Claim};
+use super::load::Run;
+use super::table::{Entry, Kind, Row};
+use super::versions;
+use crate::artifact::EvalRecord;
+use crate::error::Result;
+use crate::pins::Sha256;
+use crate::score::stats;
+use indexmap::{IndexMap, IndexSet};
+
+/// MMAU's evaluation.py, as it has been since commit 7468292 of 2025-01-29.
+const RULE: &str = "MMAU's `evaluation.py`, sha256 `85480e1c0dfe8ee1406e9c6e598eff0dca9e0216701f076faf69081c6aab1558`";
+
+/// The data set of a table: the names of its known versions, or its hash.
+pub(super) fn heading(entries: &[Entry<'_>]) -> Result<String> {
+    let mut names = IndexSet::new();
+    for entry in entries {
+        let record = &entry.eval.record;
+        names.insert(match versions::find(&record.dataset_sha256)? {
+            Some(version) => version.name.clone(),
+            None if record.dataset_format == "synthetic" => format!("Synthetic questions: {}", record.dataset),
+            None => format!("{} (no known version of MMAU, sha256 {})", record.dataset, record.dataset_sha256.short()),
+        });
+    }
+    // The names differ in their dates only: `MMAU test-mini of 2025-01-28 and 2025-03-25`.
+    let first = names[0].clone();
+    let stem = first.rsplit_once(" of ").map_or("", |(stem, _)| stem);
+    let rest = names.iter().skip(1).map(|n| n.strip_prefix(stem).and_then(|n| n.strip_prefix(" of ")).unwrap_or(n));
+    Ok(rest.fold(first.clone(), |all, name| format!("{all} and {name}")))
+}
+
+/// A version in a word or two: its date, or the start of its hash.
+pub(super) fn short(sha256: &str) -> Result<String> {
+    let version = versions::shipped()?.versions.iter().find(|v| v.sha256.as_str() == sha256);
+    Ok(version.map_or_else(|| sha256[..12].to_owned(), |v| v.date.clone()))
+}
+
+/// `MODEL, METHOD` as printed.
+pub(super) fn claim_label(claim: &Claim) -> String {
+    let parts = [claim.model.as_str(), claim.method.as_str()];
+    parts.into_iter().filter(|p| !matches!(*p, "" | "-")).collect::<Vec<_>>().join(", ")
+}
+
+/// How the numbers of a table came to be, a line each. Back-ticks mark code; each format shows them its own way.
+pub(super) fn caption(entries: &[Entry<'_>], rows: &[Row]) -> Result<Vec<String>> {
+    let mut lines = vec![format!(
+        "Scored by the official rule ({RULE}). Percent of questions; in brackets the 95 % Wilson interval, then correct/total. \
+         Average is the share of all questions, not the mean of the columns. Bold: the best measured value of a column{}.",
+        if rows.iter().any(|r| r.kind == Kind::Measured && r.partial.is_some()) {
+            "; rows on part of the questions do not compete"
+        } else {
+            ""
+        }
+    )];
+    lines.extend(data(entries)?);
+    lines.extend(by_rows(entries, |e| settings(&e.eval.record)));
+    lines.extend(by_rows(entries, |e| origin(e.run)));
+    lines.push(
+        "Of the questions asked, every one is correct, wrong, without an answer, or failed (no usable clip, engine error); \
+         missing are questions that the predictions lack. Cropped: clips cut at 30 s. Truncated: completions that stopped \
+         for length."
+            .into(),
+    );
+    if rows.iter().any(|r| r.kind == Kind::Computed) {
+        lines.push(
+            "Computed rows follow from the questions alone, by the same rule; random is the expected value.".into(),
+        );
+    }
+    lines.extend(sources(entries));
+    Ok(lines)
+}
+
+fn data(entries: &[Entry<'_>]) -> Result<Vec<String>> {
+    let mut lines = IndexSet::new();
+    let hashes: IndexSet<&Sha256> = entries.iter().map(|e| &e.eval.record.dataset_sha256).collect();
+    for entry in entries {
+        let record = &entry.eval.record;
+        let what = match versions::find(&record.dataset_sha256)? {
+            Some(v) => format!("{}, commit `{}` of {}", v.name, &v.commit.as_str()[..7], versions::repository()?),
+            None => format!("`{}` ({})", record.dataset, record.dataset_format),
+        };
+        let which = entries.iter().filter(|e| e.eval.record.dataset_sha256 == record.dataset_sha256);
+        let rows = if hashes.len() == 1 { String::new() } else { format!(" for {}", labels(which)) };
+        let (sha256, questions) = (&record.dataset_sha256, record.questions);
+        lines.insert(format!("Questions{rows}: {what}, {questions} questions, sha256 `{sha256}`."));
+    }
+    if hashes.len() > 1 {
+        let reason = versions::declared(&versions::group(hashes[0])?)?;
+        lines.insert(format!("These versions are declared comparable. {reason}"));
+    }
+    Ok(lines.into_iter().collect())
+}
+
+fn settings(record: &EvalRecord) -> String {
+    let asked = if record.asked == record.questions {
+        format!("all {} questions asked", record.questions)
+    } else {
+        format!("partial, {} of {} questions asked", record.asked, record.questions)
+    };
+    format!("{asked}; prompt `{}`; {}", record.prompt, record.decoding)
+}
+
+fn origin(run: &Run) -> String {
+    let p = &run.provenance;
+    let overrides = if run.overrides.is_empty() { String::new() } else { format!(" with {}", run.overrides.join(" ")) };
+    let threads = if p.threads == 1 { "1 thread".to_owned() } else { format!("{} threads", p.threads) };
+    let engine = if p.libtorch.is_empty() { String::new() } else { format!(", libtorch {}", p.libtorch) };
+    format!(
+        "recipe `{}` (sha256 `{}`){overrides}; `{}`; aqa-bench {} at commit `{}`{engine}, {}, {threads}",
+        run.recipe,
+        run.recipe_sha256.short(),
+        command(&p.argv),
+        p.version,
+        p.commit,
+        p.device,
+    )
+}
+
+/// The command line as a shell would take it, without the folder that the program lies in.
+pub(super) fn command(argv: &[String]) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%".contains(c);
+    let quoted = argv.iter().enumerate().map(|(i, word)| {
+        let word = if i == 0 { word.rsplit('/').next().unwrap_or(word) } else { word };
+        if !word.is_empty() && word.chars().all(plain) {
+            word.to_owned()
+        } else {
+            format!("'{}'", word.replace('\'', "'\\''"))
+        }
+    });
+    quoted.collect::<Vec<_>>().join(" ")
+}
+
+/// One line for each different text, led by the rows it is about.
+fn by_rows(entries: &[Entry<'_>], text: impl Fn(&Entry<'_>) -> String) -> Vec<String> {
+    let mut lines: IndexMap<String, Vec<&Entry<'_>>> = IndexMap::new();
+    for entry in entries {
+        lines.entry(text(entry)).or_default().push(entry);
+    }
+    lines.iter().map(|(text, which)| format!("{}: {text}.", labels(which.iter().copied()))).collect()
+}
+
+fn labels<'a>(entries: impl Iterator<Item = &'a Entry<'a>>) -> String {
+    entries.map(|e| e.label.as_str()).collect::<IndexSet<_>>().into_iter().collect::<Vec<_>>().join(", ")
+}
+
+fn sources(entries: &[Entry<'_>]) -> Vec<String> {
+    let mut lines = IndexSet::new();
+    for entry in entries {
+        for (name, file) in &entry.run.claims {
+            let on = |c: &&Claim| file.versions[&c.split].contains(&entry.eval.record.dataset_sha256);
+            let tables: IndexSet<&str> = file.claims.iter().filter(on).map(|c| c.table.as_str()).collect();
+            if tables.is_empty() {
+                continue;
+            }
+            let list: Vec<String> = tables.iter().map(|t| format!("{t}: {}", file.sources[*t])).collect();
+            lines.insert(format!("Quoted rows are verbatim from `{name}` and were not run here. {}.", list.join("; ")));
+        }
+    }
+    lines.into_iter().collect()
+}
+
+/// Measured rows held against claims: inside the interval, outside it, or a claim that no count can give.
+pub(super) fn held(entries: &[Entry<'_>]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for entry in entries {
+        for expected in entry.run.expect.iter().filter(|x| x.eval == entry.eval.record.name) {
+            let all = entry.run.claims.iter().flat_map(|(_, file)| file.claims.iter().map(move |c| (file, c)));
+            for (file, claim) in all.filter(|(_, c)| c.id == expected.claim) {
+                lines.push(format!(
+                    "{} against the claim {} ({}): {}",
+                    entry.label,
+                    claim.average,
+                    claim_label(claim),
+                    { verdict(entry, claim, file.versions[&claim.split].contains(&entry.eval.record.dataset_sha256)) }
+                ));
+            }
+        }
+    }
+    lines
+}
+
+fn verdict(entry: &Entry<'_>, claim: &Claim, same_version: bool) -> String {
+    let (record, score) = (&entry.eval.record, &entry.eval.score);
+    if !same_version {
+        return "not held against it: it was measured on another version of the questions.".into();
+    }
+    if record.asked < record.questions || score.total == 0 {
+        return format!("not held against it: only {} of {} questions were asked.", record.asked, record.questions);
+    }
+    if !claims::possible(&claim.average, record.questions) {
+        return format!("impossible: no count of {} questions gives {} %.", record.questions, claim.average);
+    }
+    let [low, high] = stats::wilson(score.correct, score.total);
+    let claimed: f64 = claim.average.parse().unwrap_or(f64::NAN);
+    let place = if (low..=high).contains(&claimed) { "inside" } else { "outside" };
+    let measured = 100.0 * score.correct as f64 / score.total as f64;
+    format!("{place} the 95 % interval of what was measured, {measured:.2} [{low:.1}, {high:.1}].")
+}

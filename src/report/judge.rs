@@ -1,0 +1,76 @@
+//! What reports and goldens ask of prompts and scores, on rows as `predictions.json` has them.
+
+use crate::data::{Example, mmau};
+use crate::error::{Context, Error, Result};
+use crate::pins::Sha256;
+use crate::prompt::{self, ChatTemplate};
+use crate::recipe::{PromptStyle, Rule};
+use crate::score::{self, Score, Verdict};
+use indexmap::IndexMap;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// Verdicts by question id, in the order of the rows.
+pub type Verdicts = IndexMap<String, Verdict>;
+
+/// Reads `predictions.json`: MMAU rows with the predictions in [`Example::row`].
+///
+/// # Errors
+/// Exit code 4: it cannot be read. Exit code 2: it is no list of MMAU rows, or an id is there twice.
+pub fn predictions(path: &Path) -> Result<Vec<Example>> {
+    let bytes = std::fs::read(path).inputs(|| format!("cannot read {}", path.display()))?;
+    let rows = mmau::from_slice(&bytes, &path.display().to_string(), Path::new(""))?;
+    let mut ids = BTreeSet::new();
+    match rows.iter().find(|r| !ids.insert(r.id.as_str())) {
+        Some(row) => Err(Error::request(format!("{}: question {} is there twice", path.display(), row.id))),
+        None => Ok(rows),
+    }
+}
+
+/// Scores rows. `failed` are the questions that could not be put to the model, which predictions alone do not tell from those
+/// without an answer: both have an empty `model_prediction`.
+///
+/// # Errors
+/// Exit code 4: an unknown rule, a withheld answer, or a failed question that has an answer.
+pub fn rescore(rows: &[Example], rule: &str, failed: &BTreeSet<&str>) -> Result<(Score, Verdicts)> {
+    if rule != score::rule_name(Rule::Official) {
+        return Err(Error::inputs(format!("rule: expected official, found {rule:?}")));
+    }
+    let (mut verdicts, mut missing) = (Verdicts::new(), 0);
+    let mut judged = Vec::with_capacity(rows.len());
+    for row in rows {
+        let answer = row.answer.as_deref().ok_or_else(|| {
+            Error::inputs(format!("question {}: its answer is withheld, so that nothing can be scored", row.id))
+        })?;
+        let verdict = match row.row.get("model_prediction").map(|v| v.as_str()) {
+            None => {
+                missing += 1;
+                continue;
+            }
+            Some(None) => return Err(Error::inputs(format!("question {}: model_prediction is no text", row.id))),
+            Some(Some("")) if failed.contains(row.id.as_str()) => Verdict::Failed,
+            Some(Some(_)) if failed.contains(row.id.as_str()) => {
+                return Err(Error::inputs(format!("question {}: failed, and yet it has a prediction", row.id)));
+            }
+            Some(Some(text)) => score::judge(Rule::Official, answer, text, &row.choices),
+        };
+        let (task, difficulty, sub_category) = (&row.task, &row.difficulty, &row.sub_category);
+        judged.push(score::Judged { task, difficulty, sub_category, verdict });
+        verdicts.insert(row.id.clone(), verdict);
+    }
+    Ok((score::score_rows(Rule::Official, judged, missing), verdicts))
+}
+
+/// SHA-256 of the prompt that a checkpoint without a chat template of its own is given, before audio tokens are expanded.
+///
+/// # Errors
+/// Exit code 4: an unknown prompt style, or a text that no prompt can hold.
+pub fn prompt_sha256(template: &ChatTemplate, style: &str, row: &Example) -> Result<Sha256> {
+    let style = match style {
+        "r1-aqa-1" => PromptStyle::R1Aqa1,
+        "r1-aqa-2" => PromptStyle::R1Aqa2,
+        "r1-aqa-3" => PromptStyle::R1Aqa3,
+        _ => return Err(Error::inputs(format!("prompt: expected r1-aqa-1, r1-aqa-2 or r1-aqa-3, found {style:?}"))),
+    };
+    Ok(Sha256::of(template.render(&prompt::text(style, row), 1)?.as_bytes()))
+}

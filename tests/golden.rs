@@ -1,0 +1,217 @@
+//! Goldens: written from a run, held against themselves and against fresh runs.
+
+mod report_runs;
+
+use aqa_bench::report::golden::{check, update};
+use report_runs::{edit, questions, quickstart, said, synthetic, write};
+use serde_json::json;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::{TempDir, tempdir};
+
+struct Fixture {
+    dir: TempDir,
+    run: PathBuf,
+    golden: PathBuf,
+}
+
+/// A run and the golden made from it, with a margin for GRPO and conditions.
+fn fixture() -> Fixture {
+    let dir = tempdir().unwrap();
+    let run = write(dir.path().join("run"), &quickstart());
+    let golden = dir.path().join("golden/quickstart");
+    update(&run, &golden, "first").unwrap();
+    edit(&golden.join("golden.json"), |g| {
+        g["evals"][2]["tolerance"] = json!({"margin": 20.0});
+        g["evals"][2]["why"] = json!("trained: rounding differs between machines");
+        g["conditions"] = json!([
+            {"eval": "grpo", "above": "sft", "by": 20.0},
+            {"eval": "grpo", "above": "floor:first", "by": 20.0},
+            {"eval": "grpo", "above": "floor:random", "by": 20.0},
+        ]);
+    });
+    Fixture { dir, run, golden }
+}
+
+impl Fixture {
+    fn check(&self, run: Option<&Path>) -> (u8, String) {
+        let (code, text) = match check(&[self.dir.path().join("golden")], run) {
+            Ok(report) => {
+                assert_eq!(report.goldens, 1);
+                (0, report.text)
+            }
+            Err(error) => (error.exit_code(), error.to_string()),
+        };
+        (code, text.replace(self.dir.path().to_str().unwrap(), "DIR"))
+    }
+
+    /// A fresh run whose GRPO row has these questions right.
+    fn fresh(&self, correct: &[usize]) -> PathBuf {
+        let mut spec = quickstart();
+        spec.evals[2].said = said(&questions(), correct);
+        write(self.dir.path().join("fresh"), &spec)
+    }
+}
+
+#[test]
+fn what_was_just_written_is_the_same_with_and_without_its_run() {
+    let f = fixture();
+    let (code, text) = f.check(Some(&f.run));
+    assert_eq!(code, 0, "{text}");
+    insta::assert_snapshot!("same", text);
+    let golden: serde_json::Value = serde_json::from_slice(&fs::read(f.golden.join("golden.json")).unwrap()).unwrap();
+    assert_eq!(golden["how_made"]["command"], "aqa-bench reproduce 'recipes/a b.yaml'", "no folder of this machine");
+    assert!(!fs::read_to_string(f.golden.join("leaderboard.md")).unwrap().contains("/srv"));
+}
+
+#[test]
+fn a_flipped_verdict_is_told_with_its_question() {
+    let f = fixture();
+    edit(&f.golden.join("grpo/verdicts.json"), |v| v["q01"] = "wrong".into());
+    let (code, text) = f.check(None);
+    assert_eq!(code, 3);
+    insta::assert_snapshot!("flipped", text);
+}
+
+#[test]
+fn a_changed_prompt_is_told() {
+    let f = fixture();
+    edit(&f.golden.join("sft/prompts.json"), |p| p["by_id"]["q04"] = "0".repeat(64).into());
+    let (code, text) = f.check(None);
+    assert_eq!(code, 3);
+    insta::assert_snapshot!("prompt", text);
+
+    let f = fixture();
+    edit(&f.golden.join("sft/prompts.json"), |p| p["all"] = "0".repeat(64).into());
+    let (code, text) = f.check(None);
+    assert!(code == 3 && text.contains("hash over all"), "{text}");
+}
+
+#[test]
+fn a_changed_table_is_told_by_its_first_line_and_every_byte_counts() {
+    let f = fixture();
+    let path = f.golden.join("leaderboard.md");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("75.00", "75.01")).unwrap();
+    let (code, report) = f.check(None);
+    assert_eq!(code, 3);
+    insta::assert_snapshot!("table", report);
+    for changed in [text.trim_end().to_owned(), text.replace('\n', "\r\n"), format!("{text}\n")] {
+        fs::write(&path, changed).unwrap();
+        assert_eq!(f.check(None).0, 3);
+    }
+    fs::write(&path, &text).unwrap();
+    assert_eq!(f.check(None).0, 0);
+}
+
+#[test]
+fn a_changed_score_is_told() {
+    let f = fixture();
+    edit(&f.golden.join("grpo/score.json"), |s| s["ledger"]["wrong"] = 2.into());
+    let (code, text) = f.check(None);
+    assert!(code == 3 && text.contains("score.json changed: 75.00 (9/12) → 75.00 (9/12), in a breakdown"), "{text}");
+}
+
+#[test]
+fn an_incomplete_or_empty_golden_is_an_error_and_not_a_pass() {
+    let f = fixture();
+    fs::write(f.golden.join("grpo/notes.txt"), "").unwrap();
+    let (code, text) = f.check(None);
+    assert!(code == 4 && text.contains("not referenced by golden.json: grpo/notes.txt"), "{text}");
+
+    for file in ["golden.json", "leaderboard.md", "grpo/prompts.json", "sft/predictions.json", "start/verdicts.json"] {
+        let f = fixture();
+        fs::remove_file(f.golden.join(file)).unwrap();
+        let (code, text) = f.check(None);
+        assert!(code == 4 && text.contains(file.rsplit('/').next().unwrap()), "{file}: {text}");
+    }
+
+    let empty = tempdir().unwrap();
+    let error = check(&[empty.path().to_owned()], None).unwrap_err();
+    assert!(error.exit_code() == 4 && error.to_string().contains("no golden found"), "{error}");
+    fs::create_dir(empty.path().join("x")).unwrap();
+    assert_eq!(check(&[empty.path().to_owned()], None).unwrap_err().exit_code(), 4);
+    assert_eq!(check(&[empty.path().join("none")], None).unwrap_err().exit_code(), 4);
+
+    let f = fixture();
+    edit(&f.golden.join("golden.json"), |g| g["evals"] = json!([]));
+    assert_eq!(f.check(None).0, 4);
+}
+
+#[test]
+fn a_fresh_run_passes_within_its_margin_and_not_beyond() {
+    let f = fixture();
+    // 9 right became 11 of 12: 16.67 points, within 20.
+    let (code, text) = f.check(Some(&f.fresh(&[0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11])));
+    assert_eq!(code, 0, "{text}");
+    insta::assert_snapshot!("within", text);
+    fs::remove_dir_all(f.dir.path().join("fresh")).unwrap();
+    // 6 right: 25 points less, and no longer 20 above SFT.
+    let (code, text) = f.check(Some(&f.fresh(&[0, 1, 2, 3, 4, 6])));
+    assert_eq!(code, 3);
+    insta::assert_snapshot!("beyond", text);
+}
+
+#[test]
+fn what_no_training_stands_behind_must_repeat_exactly() {
+    let f = fixture();
+    let mut spec = quickstart();
+    spec.evals[0] = synthetic("start", "Start", false, &[2]);
+    let run = write(f.dir.path().join("fresh"), &spec);
+    let (code, text) = f.check(Some(&run));
+    assert!(code == 3 && text.contains("start: 2 flips, at most 0 allowed (8.33 → 8.33)"), "{text}");
+}
+
+#[test]
+fn other_questions_prompts_or_recipes_are_not_compared_silently() {
+    let f = fixture();
+    let mut spec = quickstart();
+    spec.evals[0].sha256 = aqa_bench::pins::Sha256::of(b"others");
+    spec.evals.pop();
+    let (code, text) = f.check(Some(&write(f.dir.path().join("fresh"), &spec)));
+    assert!(code == 3 && text.contains("start: other questions") && text.contains("grpo: the golden has it"), "{text}");
+
+    spec.recipe = "another";
+    let (code, text) = f.check(Some(&write(f.dir.path().join("another"), &spec)));
+    assert!(code == 4 && text.contains("no golden of recipe another (found quickstart)"), "{text}");
+
+    let run = write(f.dir.path().join("prompts"), &quickstart());
+    let samples = fs::read_dir(&run).unwrap().map(|e| e.unwrap().path().join("samples.jsonl"));
+    let samples = samples.filter(|p| p.to_str().unwrap().contains("/start-")).find(|p| p.exists()).unwrap();
+    let text = fs::read_to_string(&samples).unwrap();
+    let hash = text.split("\"prompt_sha256\":\"").nth(1).unwrap()[..64].to_owned();
+    fs::write(&samples, text.replace(&hash, &"1".repeat(64))).unwrap();
+    let (code, text) = f.check(Some(&run));
+    assert!(code == 3 && text.contains("start: 1 of 12 prompts changed"), "{text}");
+}
+
+#[test]
+fn an_update_keeps_tolerances_and_the_log_and_needs_a_reason_and_a_whole_run() {
+    let f = fixture();
+    let read =
+        || serde_json::from_slice::<serde_json::Value>(&fs::read(f.golden.join("golden.json")).unwrap()).unwrap();
+    assert_eq!(update(&f.run, &f.golden, "  ").unwrap_err().exit_code(), 2);
+
+    let better = f.fresh(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    update(&better, &f.golden, "a better schedule").unwrap();
+    let golden = read();
+    assert_eq!(golden["evals"][2]["tolerance"], json!({"margin": 20.0}));
+    assert_eq!(golden["conditions"].as_array().unwrap().len(), 3);
+    assert_eq!(golden["log"][0]["reason"], "first");
+    assert_eq!(golden["log"][1]["reason"], "a better schedule");
+    assert_eq!(f.check(Some(&better)).0, 0);
+    let names = |dir: &Path| fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name()).collect::<Vec<_>>();
+    assert_eq!(names(&f.dir.path().join("golden")), ["quickstart"], "nothing temporary stays");
+
+    // A run that does not meet the conditions, or that was asked only in part, does not replace the golden.
+    fs::remove_dir_all(&better).unwrap();
+    let worse = f.fresh(&[0]);
+    let error = update(&worse, &f.golden, "oops").unwrap_err();
+    assert!(error.exit_code() == 3 && error.to_string().contains("does not hold"), "{error}");
+    let mut spec = quickstart();
+    spec.evals[0].questions = 24;
+    let part = write(f.dir.path().join("part"), &spec);
+    let error = update(&part, &f.golden, "oops").unwrap_err();
+    assert!(error.exit_code() == 2 && error.to_string().contains("only part"), "{error}");
+    assert_eq!(read(), golden);
+}
