@@ -28,17 +28,22 @@ fn generate(spec: &Synthetic, dir: &Path) -> (Sha256, Vec<Value>) {
     (hash, serde_json::from_slice(&json).unwrap())
 }
 
-/// Every sound of every task once, made on x86-64 Linux. A change here changes every recipe that uses the synthetic world:
+/// Every sound once: SHA-256 of clip 0 of split `train`, seed 1, made on x86-64 Linux by this test. A change here changes every recipe that uses the synthetic world:
 /// its pinned hashes, its trained policies and its goldens.
 #[test]
 fn the_bytes_of_the_world_are_pinned() {
-    let mut hasher = String::new();
-    for (i, class) in synth::tasks().iter().flat_map(|t| t.classes).enumerate() {
-        let hash = Sha256::of(&synth::clip(1, "train", i, class.sound));
-        hasher += &format!("{:?} {}\n", class.sound, hash.short());
+    let pinned: BTreeMap<&str, &str> = include_str!("fixtures/synth/clips.sha256")
+        .lines()
+        .filter_map(|line| line.split_once("  "))
+        .map(|(h, s)| (s, h))
+        .collect();
+    let mut seen = HashSet::new();
+    for class in synth::tasks().iter().flat_map(|t| t.classes).filter(|c| seen.insert(c.sound)) {
+        let name = format!("{:?}", class.sound);
+        let found = Sha256::of(&synth::clip(1, "train", 0, class.sound));
+        assert_eq!(Some(&found.as_str()), pinned.get(name.as_str()), "{name}: the clip's bytes changed (left: now)");
     }
-    let expected = include_str!("fixtures/synth/clips.txt");
-    assert_eq!(hasher, expected, "the clips' bytes changed (left: now, right: pinned)");
+    assert_eq!(seen.len(), pinned.len());
 }
 
 #[test]
@@ -202,21 +207,21 @@ fn a_full_disk_is_an_error_that_names_the_file_and_leaves_no_questions() {
 }
 
 #[test]
-fn each_class_of_a_task_is_heard_in_its_spectrum() {
+fn each_class_of_a_task_is_told_from_the_others_by_a_simple_ear() {
     for task in synth::tasks() {
         let score = nearest_neighbours(task);
         assert!(score > 0.85, "{}: a nearest-neighbour ear gets {score}", task.name);
     }
 }
 
-/// Share of 20 clips a class whose three nearest of 40 other clips a class are nearest in their own class, in features
+/// Share of 12 clips a class whose three nearest of 30 other clips a class are nearest in their own class, in features
 /// standardised by their spread within classes.
 fn nearest_neighbours(task: &TaskInfo) -> f64 {
     let features = |split: &str, n: usize| -> Vec<Vec<Vec<f64>>> {
         let one = |c: usize, i| hear(&samples(&synth::clip(3, split, c * n + i, task.classes[c].sound)));
         (0..task.classes.len()).map(|c| (0..n).map(|i| one(c, i)).collect()).collect()
     };
-    let (train, test) = (features("train", 40), features("held-out", 20));
+    let (train, test) = (features("train", 30), features("held-out", 12));
     let mean = |rows: &[Vec<f64>], d: usize| rows.iter().map(|r| r[d]).sum::<f64>() / rows.len() as f64;
     let dims = train[0][0].len();
     let centroids: Vec<Vec<f64>> = train.iter().map(|rows| (0..dims).map(|d| mean(rows, d)).collect()).collect();
@@ -224,7 +229,7 @@ fn nearest_neighbours(task: &TaskInfo) -> f64 {
         .map(|d| {
             let square =
                 |(rows, c): (&Vec<Vec<f64>>, &Vec<f64>)| rows.iter().map(|r| (r[d] - c[d]).powi(2)).sum::<f64>();
-            1e-3 + (train.iter().zip(&centroids).map(square).sum::<f64>() / (train.len() * 40) as f64).sqrt()
+            1e-3 + (train.iter().zip(&centroids).map(square).sum::<f64>() / (train.len() * 30) as f64).sqrt()
         })
         .collect();
     let distance = |x: &[f64], c: &[f64]| -> f64 { (0..dims).map(|d| ((x[d] - c[d]) / spread[d]).powi(2)).sum() };
@@ -237,7 +242,7 @@ fn nearest_neighbours(task: &TaskInfo) -> f64 {
         (0..centroids.len()).min_by(|&a, &b| nearest(x, a).total_cmp(&nearest(x, b))) == Some(class)
     };
     let hits: usize = test.iter().enumerate().map(|(c, rows)| rows.iter().filter(|x| right(c, x)).count()).sum();
-    hits as f64 / (test.len() * 20) as f64
+    hits as f64 / (test.len() * 12) as f64
 }
 
 fn samples(wav: &[u8]) -> Vec<f64> {
@@ -251,14 +256,12 @@ fn hear(x: &[f64]) -> Vec<f64> {
     let fft = FftPlanner::new().plan_fft_forward(SIZE);
     let edges: Vec<usize> = (0..=24).map(|b| 2 + (254.0 * (f64::from(b) / 24.0).powf(2.0)) as usize).collect();
     let mut frames: Vec<Vec<f64>> = Vec::new();
-    let mut power_sum = vec![0.0; SIZE];
     for start in (0..x.len() - SIZE).step_by(160) {
         let mut frame: Vec<Complex<f64>> = (0..SIZE)
             .map(|i| Complex::from(x[start + i] * (std::f64::consts::PI * i as f64 / SIZE as f64).sin().powi(2)))
             .collect();
         fft.process(&mut frame);
         let power: Vec<f64> = frame.iter().map(|z| z.norm_sqr()).collect();
-        power_sum.iter_mut().zip(&power).for_each(|(sum, p)| *sum += p);
         frames.push(
             edges.windows(2).map(|e| power[e[0]..e[1].max(e[0] + 1)].iter().sum::<f64>().max(1e-12).log10()).collect(),
         );
