@@ -26,7 +26,7 @@ fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
 /// The definition, sample by sample, over every tap, without a table: float64 but for torchaudio's phase, an integer divided
 /// by an integer, which torch does in float32. (That alone moves samples by up to 2e-5 at 11 025 Hz.)
 fn by_definition(x: &[f32], from: u32, to: u32) -> Vec<f64> {
-    let divisor = (1..=from.min(to)).rev().find(|d| from % d == 0 && to % d == 0).unwrap();
+    let divisor = (1..=from.min(to)).rev().find(|d| (from % d, to % d) == (0, 0)).unwrap();
     let (from, to) = (from / divisor, to / divisor);
     let cutoff = f64::from(from.min(to)) * 0.99;
     let len = (u64::from(to) * x.len() as u64).div_ceil(u64::from(from));
