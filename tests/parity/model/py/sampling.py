@@ -1,7 +1,7 @@
 """The distribution that generate() samples from, made by the processors that generate() itself builds, in its order."""
 
 import torch
-from transformers import GenerationConfig
+from transformers import GenerationConfig, LogitsProcessorList
 
 from .checkpoints import load
 from .common import integers, normals, write_json, write_tensors
@@ -54,6 +54,12 @@ def rows():
     return list(table), torch.stack(list(table.values())), seen
 
 
+def cuts_a_tie(scores, probs):
+    """Whether a token was dropped whose score equals that of a kept one: which of them goes is the sort's accident."""
+    kept, dropped = scores[probs > 0], scores[(probs == 0) & (scores > -torch.inf)]
+    return int(bool(torch.isin(dropped, kept).any()))
+
+
 def make():
     """Writes sampling.safetensors and sampling.json."""
     model, _ = load("mha")
@@ -74,6 +80,8 @@ def make():
             assert torch.equal(alone[0], probs[row])
         assert torch.isfinite(probs).all()
         tensors[f"{i}.probs"] = probs
+        before_top_p = LogitsProcessorList(processors[:-1] if top_p < 1 else processors)(seen, logits.clone())
+        tensors[f"{i}.tie_cut"] = torch.tensor([cuts_a_tie(*row) for row in zip(before_top_p, probs, strict=True)])
         table.append(dict(index=i, repetition_penalty=penalty, temperature=temperature, top_k=top_k, top_p=top_p))
     full = ("RepetitionPenaltyLogitsProcessor", "TemperatureLogitsWarper", "TopKLogitsWarper", "TopPLogitsWarper")
     assert full in order and all(list(o) == [p for p in full if p in o] for o in order)

@@ -95,6 +95,10 @@ def grpo():
         }
         if name == "float64":
             out["float64.logits_grad"] = gradient
+    # eos 2 is the tokenizer's; 0 pads, and also ends generation (as <|endoftext|> does), but does not end the mask.
+    ends = torch.tensor([[5, 2, 0, 0], [2, 0, 0, 0], [5, 5, 5, 5], [5, 0, 0, 0], [5, 2, 2, 5], [5, 5, 5, 2]])
+    out |= {"ends.completion_ids": ends, "ends.eos_id": torch.tensor([2])}
+    out["ends.completion_mask"] = completion_mask_of(ends, 2)
     write_tensors("grpo-terms.safetensors", out)
 
 
