@@ -38,7 +38,7 @@ fn push(out: &mut String, text: &str) {
                 let point = u32::from(c);
                 let written = match point {
                     ..=0xff => write!(out, "\\x{point:02x}"),
-                    ..=0xffff => write!(out, "\\u{point:04x}"),
+                    0x100..=0xffff => write!(out, "\\u{point:04x}"),
                     _ => write!(out, "\\U{point:08x}"),
                 };
                 written.expect("writing to a String cannot fail");

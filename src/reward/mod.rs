@@ -37,8 +37,8 @@ pub fn format(completion: &str) -> f64 {
 
 /// Whether math-verify 0.7.0 can find something symbolic in a solution, so that the reference might reward what string
 /// comparison does not: a number after white space, `=` or at the very start (`**`, one currency sign, `-` and `(` may stand
-/// between), or LaTeX. `<answer>3</answer>` holds none: the digit follows `>`. Never false where math-verify finds something;
-/// true for a few texts in which it finds nothing.
+/// between), or LaTeX. `<answer>3</answer>` holds none: the digit follows `>`. Meant never to be false where math-verify finds
+/// something; a number behind a bracket or after digits that are not ASCII, or a `$` behind a digit, may be flagged in vain.
 pub fn needs_symbolic(solution: &str) -> bool {
     has_number(solution) || has_latex(solution)
 }
@@ -53,7 +53,7 @@ fn has_number(text: &str) -> bool {
         let rest = rest.strip_prefix("**").unwrap_or(rest);
         let rest = rest.strip_prefix(|c| CURRENCY.contains(c)).unwrap_or(rest);
         let rest = rest.trim_start_matches(['-', '(']);
-        rest.strip_prefix('.').unwrap_or(rest).starts_with(char::is_numeric)
+        rest.strip_prefix('.').unwrap_or(rest).starts_with(|c: char| c.is_ascii_digit())
     })
 }
 

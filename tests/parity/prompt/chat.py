@@ -56,11 +56,14 @@ texts = [
     "中文 e\u0301 \u00e9 \U0001f600 <|im_end|> <|audio_bos|>x<|audio_eos|> <|endoftext|>",
     "Audio 7: {{ messages }} {% if %} <think>",
 ]
+many_lines = (here / "many_lines.jinja").read_text()
 cases = []
 for text in texts:
     for lengths in [[16000], [480000, 1000], [8000, 159, 480001]]:
         turn = [{"type": "audio", "audio_url": "clip"} for _ in lengths] + [{"type": "text", "text": text}]
-        rendered = processor.apply_chat_template([{"role": "user", "content": turn}], add_generation_prompt=True, tokenize=False)
+        conversation = [{"role": "user", "content": turn}]
+        rendered = processor.apply_chat_template(conversation, add_generation_prompt=True, tokenize=False)
+        other = processor.apply_chat_template(conversation, many_lines, add_generation_prompt=True, tokenize=False)
         called = processor(text=rendered, audios=[np.zeros(n, np.float32) for n in lengths], sampling_rate=16000)
         masks = [int(m.sum()) for m in called["feature_attention_mask"]]
         counts = [((m - 1) // 2 + 1 - 2) // 2 + 1 for m in masks]
@@ -71,7 +74,7 @@ for text in texts:
                 runs[-1][1] += 1
             else:
                 runs.append([i, 1])
-        cases.append({"text": text, "counts": counts, "rendered": rendered, "id_runs": runs})
+        cases.append({"text": text, "counts": counts, "rendered": rendered, "many_lines": other, "id_runs": runs})
 
 # Texts that bring their own places for audio, with and without one of the neighbours.
 bare = []

@@ -1,0 +1,221 @@
+//! Prompts are those of CPython 3.11 and transformers 4.49, letter by letter and id by id. The fixtures and the scripts that made
+//! them are in `tests/parity/prompt`.
+
+use aqa_bench::data::Example;
+use aqa_bench::prompt::{ChatTemplate, TextTokenizer, python, repr, text};
+use aqa_bench::recipe::PromptStyle;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+fn parity() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity/prompt")
+}
+
+fn fixture(name: &str) -> Value {
+    serde_json::from_slice(&std::fs::read(parity().join(name)).unwrap()).unwrap()
+}
+
+fn texts(value: &Value) -> Vec<&str> {
+    value.as_array().unwrap().iter().map(|v| v.as_str().unwrap()).collect()
+}
+
+fn numbers(value: &Value) -> Vec<usize> {
+    value.as_array().unwrap().iter().map(|v| v.as_u64().unwrap() as usize).collect()
+}
+
+/// Every code point against alternating runs that start with "does not hold".
+fn assert_runs(runs: &[usize], holds: fn(char) -> bool) {
+    assert_eq!(runs.iter().sum::<usize>(), 0x11_0000, "the fixture covers every code point");
+    let mut start = 0;
+    for (index, length) in runs.iter().enumerate() {
+        for point in (start..start + length).filter_map(|p| char::from_u32(p as u32)) {
+            assert_eq!(holds(point), index % 2 == 1, "U+{:04X}", u32::from(point));
+        }
+        start += length;
+    }
+}
+
+#[test]
+fn characters_are_classed_as_python_classes_them() {
+    let python = fixture("python_text.json");
+    assert_eq!(python["unicode"], "14.0.0");
+    assert_runs(&numbers(&python["printable_runs"]), python::is_printable);
+    assert_runs(&numbers(&python["word_runs"]), python::is_word);
+    let space: Vec<usize> = ('\0'..=char::MAX).filter(|&c| python::is_space(c)).map(|c| c as usize).collect();
+    assert_eq!(space, numbers(&python["space"]));
+}
+
+#[test]
+fn lower_case_is_python_s_for_every_character_it_knows() {
+    let python = fixture("python_text.json");
+    let mut lowered = std::collections::HashMap::new();
+    for line in python["lower"].as_str().unwrap().lines() {
+        let mut chars = line.chars();
+        lowered.insert(chars.next().unwrap(), chars.collect::<String>());
+    }
+    assert!(lowered.len() > 1300);
+    for c in ('\0'..=char::MAX).filter(|&c| python::is_word(c)) {
+        let ours = c.to_lowercase().to_string();
+        match lowered.get(&c) {
+            Some(theirs) => assert_eq!(&ours, theirs, "U+{:04X}", u32::from(c)),
+            // Letters that later got a lower-case partner, which Python 3.11 does not know.
+            None if ours != c.to_string() => assert!(!ours.chars().any(python::is_word), "U+{:04X}", u32::from(c)),
+            None => {}
+        }
+    }
+    for (text, lower) in python["lower_in_context"].as_object().unwrap() {
+        assert_eq!(text.to_lowercase(), lower.as_str().unwrap());
+    }
+}
+
+#[test]
+fn reprs_are_python_s() {
+    let python = fixture("python_text.json");
+    let strings = python["repr"].as_object().unwrap();
+    assert!(strings.len() > 300);
+    for (text, expected) in strings {
+        assert_eq!(repr::string(text), expected.as_str().unwrap());
+    }
+    for case in python["list_repr"].as_array().unwrap() {
+        assert_eq!(repr::list(&texts(&case["items"])), case["repr"].as_str().unwrap());
+    }
+}
+
+#[test]
+fn styles_ask_as_r1_aqa_asks() {
+    let example = Example {
+        id: "1".into(),
+        audio: "1.wav".into(),
+        question: "What is in the video?".into(),
+        choices: vec!["a dog".into(), "a bird's song".into()],
+        answer: None,
+        task: String::new(),
+        difficulty: String::new(),
+        sub_category: String::new(),
+        row: serde_json::Map::new(),
+    };
+    let asked =
+        "What is in the video? Please choose the answer from the following options: ['a dog', \"a bird's song\"].";
+    assert_eq!(text(PromptStyle::R1Aqa1, &example), asked);
+    let tags = format!("{asked} Output the final answer in <answer> </answer>.");
+    assert_eq!(text(PromptStyle::R1Aqa2, &example), tags);
+    let think =
+        format!("{asked} Output the thinking process in <think> </think> and final answer in <answer> </answer>.");
+    assert_eq!(text(PromptStyle::R1Aqa3, &example), think);
+}
+
+#[test]
+fn rendering_and_ids_are_those_of_transformers() {
+    let theirs = fixture("chat.json");
+    assert_eq!(theirs["transformers"], "4.49.0");
+    let tokenizer = TextTokenizer::load(&parity().join("tokenizer")).unwrap();
+    let template = ChatTemplate::load(&parity().join("tokenizer")).unwrap();
+    assert_eq!(template.source(), "Qwen2-Audio's own template");
+    assert_eq!(json!(tokenizer.eos_id()), theirs["eos"]);
+    assert_eq!(json!(tokenizer.pad_id()), theirs["pad"]);
+    assert_eq!(json!(tokenizer.len()), theirs["size"]);
+    assert_eq!(json!(tokenizer.audio_id()), theirs["tokens"]["<|AUDIO|>"]);
+    for (token, id) in theirs["tokens"].as_object().unwrap() {
+        assert_eq!(&json!(tokenizer.token_id(token)), id);
+    }
+    let cases = theirs["cases"].as_array().unwrap();
+    assert!(cases.len() >= 18);
+    for case in cases {
+        let counts = numbers(&case["counts"]);
+        let rendered = template.render(case["text"].as_str().unwrap(), counts.len()).unwrap();
+        assert_eq!(rendered, case["rendered"].as_str().unwrap());
+        let runs = case["id_runs"].as_array().unwrap().iter().map(numbers);
+        let ids: Vec<u32> = runs.flat_map(|run| vec![run[0] as u32; run[1]]).collect();
+        assert_eq!(tokenizer.expand_audio(&rendered, &counts).unwrap(), ids);
+    }
+    for case in theirs["bare"].as_array().unwrap() {
+        let ids = tokenizer.expand_audio(case["text"].as_str().unwrap(), &numbers(&case["counts"])).unwrap();
+        assert_eq!(json!(ids), case["ids"]);
+    }
+    for case in theirs["decode"].as_array().unwrap() {
+        let ids: Vec<u32> = numbers(&case["ids"]).into_iter().map(|id| id as u32).collect();
+        assert_eq!(tokenizer.decode(&ids).unwrap(), case["text"].as_str().unwrap(), "{ids:?}");
+    }
+}
+
+#[test]
+fn placeholders_and_clips_must_agree() {
+    let tokenizer = TextTokenizer::load(&parity().join("tokenizer")).unwrap();
+    let template = ChatTemplate::qwen2_audio().unwrap();
+    let error = template.render("what is <|AUDIO|>?", 1).unwrap_err();
+    assert!(error.to_string().contains("what is <|AUDIO|>?"), "{error}");
+    let rendered = template.render("what?", 2).unwrap();
+    for counts in [&[3][..], &[1, 2, 3]] {
+        let error = tokenizer.expand_audio(&rendered, counts).unwrap_err().to_string();
+        assert!(error.contains("found 2") && error.contains(&format!("for {}", counts.len())), "{error}");
+    }
+    let deaf = ChatTemplate::compile("deaf".into(), "{{ messages[0].content[1].text }}".into()).unwrap();
+    let error = deaf.render("what?", 1).unwrap_err().to_string();
+    assert!(error.contains("deaf") && error.contains("expected 1") && error.contains("found 0"), "{error}");
+}
+
+/// Qwen2-Audio's published template is written on one line; `many_lines.jinja` has its idioms on many, as newer checkpoints do.
+#[test]
+fn a_template_of_many_lines_reads_as_in_transformers() {
+    let source = std::fs::read_to_string(parity().join("many_lines.jinja")).unwrap();
+    let template = ChatTemplate::compile("many_lines.jinja".into(), source).unwrap();
+    for case in fixture("chat.json")["cases"].as_array().unwrap() {
+        let clips = case["counts"].as_array().unwrap().len();
+        let rendered = template.render(case["text"].as_str().unwrap(), clips).unwrap();
+        assert_eq!(rendered, case["many_lines"].as_str().unwrap());
+    }
+}
+
+fn rendered_with(files: &[(&str, String)]) -> Result<String, String> {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, content) in files {
+        std::fs::write(dir.path().join(name), content).unwrap();
+    }
+    let template = ChatTemplate::load(dir.path()).map_err(|e| e.to_string())?;
+    template.render("x", 0).map_err(|e| e.to_string())
+}
+
+#[test]
+fn the_checkpoint_s_template_is_found_where_it_is() {
+    let jinja = ("chat_template.jinja", "J".to_owned());
+    let json_file = ("chat_template.json", json!({"chat_template": "S"}).to_string());
+    let named = json!({"chat_template": [{"name": "tool_use", "template": "T"}, {"name": "default", "template": "D"}]});
+    let config = ("tokenizer_config.json", named.to_string());
+    assert_eq!(rendered_with(&[jinja, json_file.clone(), config.clone()]).unwrap(), "J");
+    assert_eq!(rendered_with(&[json_file, config.clone()]).unwrap(), "S");
+    assert_eq!(rendered_with(&[config]).unwrap(), "D");
+    let specials = json!({"chat_template": "{{ eos_token }}{{ bos_token }}{{ messages | tojson }}", "eos_token": {"content": "<e>"}});
+    let shown = r#"<e>[{"role": "user", "content": [{"type": "text", "text": "x"}]}]"#;
+    assert_eq!(rendered_with(&[("tokenizer_config.json", specials.to_string())]).unwrap(), shown);
+    assert!(rendered_with(&[]).unwrap().starts_with("<|im_start|>system\nYou are"));
+
+    for (file, content, expected) in [
+        ("chat_template.jinja", "{% if %}".to_owned(), "chat_template.jinja: expected a Jinja template"),
+        ("chat_template.json", "{".to_owned(), "chat_template.json: expected JSON"),
+        ("chat_template.json", "{}".to_owned(), "found nothing"),
+        ("tokenizer_config.json", json!({"chat_template": [{"name": "a"}]}).to_string(), "one named \"default\""),
+        ("chat_template.jinja", "{{ raise_exception('no clips') }}".to_owned(), "no clips"),
+        ("chat_template.jinja", "{{ strftime_now('%Y') }}".to_owned(), "strftime_now"),
+    ] {
+        let error = rendered_with(&[(file, content)]).unwrap_err();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn special_tokens_are_read_and_never_assumed() {
+    let made = tempfile::tempdir().unwrap();
+    let source = parity().join("tokenizer");
+    let write = |name: &str, value: Value| std::fs::write(made.path().join(name), value.to_string()).unwrap();
+    let load = || TextTokenizer::load(made.path()).map(|t| (t.eos_id(), t.pad_id())).map_err(|e| e.to_string());
+    assert!(load().unwrap_err().contains("tokenizer.json"));
+    std::fs::copy(source.join("tokenizer.json"), made.path().join("tokenizer.json")).unwrap();
+    assert!(load().unwrap_err().contains("expected eos_token"));
+    write("special_tokens_map.json", json!({"eos_token": "<|endoftext|>", "pad_token": {"content": "<|im_end|>"}}));
+    assert_eq!(load().unwrap(), (380, 382), "whatever the files say");
+    write("tokenizer_config.json", json!({"eos_token": "<|im_end|>", "add_bos_token": false, "bos_token": null}));
+    let error = load().unwrap_err();
+    assert!(error.contains("<|im_end|>") && error.contains("<|endoftext|>"), "{error}");
+    write("special_tokens_map.json", json!({"pad_token": "<pad>"}));
+    assert!(load().unwrap_err().contains("expected the token <pad>"));
+}
