@@ -6,7 +6,7 @@ use super::params::Params;
 use super::{Qwen2Audio, weights};
 use crate::artifact::write;
 use crate::error::{Context, Error, Result};
-use crate::prompt::chat::ChatTemplate;
+use crate::prompt::chat::{ChatTemplate, QWEN2_AUDIO};
 use crate::prompt::tokens::{AUDIO, TextTokenizer};
 use crate::recipe::{Dtype, Init};
 use crate::synth::tokenizer::TokenizerFiles;
@@ -122,7 +122,7 @@ pub fn write_init(dir: &Path, init: &Init, seed: u64, tokenizer: &TokenizerFiles
     });
     write::replace_json(&dir.join("generation_config.json"), &generation)?;
     write::replace_json(&dir.join("preprocessor_config.json"), &preprocessor_config())?;
-    let template = json!({"chat_template": ChatTemplate::qwen2_audio()?.source()});
+    let template = json!({"chat_template": QWEN2_AUDIO});
     write::replace_json(&dir.join("chat_template.json"), &template)?;
     for (name, text) in tokenizer.files() {
         write::replace(&dir.join(name), text.as_bytes())?;

@@ -11,7 +11,7 @@ use std::path::Path;
 
 /// Qwen2-Audio's template, for checkpoints that bring none: a default system turn, then each turn between `<|im_start|>` and
 /// `<|im_end|>`; clips are numbered over the whole conversation.
-const QWEN2_AUDIO: &str = "\
+pub const QWEN2_AUDIO: &str = "\
 {%- set clips = namespace(n=0) -%}
 {%- if messages[0].role != 'system' -%}
 {{ '<|im_start|>system\\nYou are a helpful assistant.<|im_end|>\\n' }}

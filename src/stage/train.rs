@@ -135,7 +135,7 @@ fn check(train: &Train, examples: &[Example]) -> Result<()> {
     }
     if matches!(train.method, Method::Grpo(_)) {
         let symbolic =
-            examples.iter().filter(|e| e.answer.as_deref().is_some_and(|a| reward::needs_symbolic(a))).count();
+            examples.iter().filter(|e| e.answer.as_deref().is_some_and(|a| reward::needs_symbolic(&format!("<answer>{a}</answer>")))).count();
         if symbolic > 0 {
             eprintln!(
                 "{}: {symbolic} of {} answers hold a number or LaTeX that the reference's reward would also compare symbolically; here they are compared as text (docs/methodology.md)",
