@@ -182,7 +182,7 @@ fn siren(n: usize, draw: &mut Stream) -> Vec<f64> {
     (0..n).map(&mut next).collect()
 }
 
-/// A harmonic tone of `seconds`-long attack and release 0.05 s, with vibrato of relative `depth`.
+/// A harmonic tone over a share `length` of the clip, with 30 ms of attack and release and vibrato of relative `depth`.
 fn note(n: usize, hertz: f64, depth: f64, length: f64, amplitudes: &[f64], draw: &mut Stream) -> Vec<f64> {
     let mut vibrato = Rotor::new(draw.range(4.5, 6.5), draw.range(0.0, TAU));
     let length = length * n as f64;

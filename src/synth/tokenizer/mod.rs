@@ -133,9 +133,9 @@ fn pre_tokenizer() -> Result<Sequence> {
 
 /// As Qwen2Converter makes it (transformers v4.49.0, convert_slow_tokenizer.py).
 fn tokenizer(bpe: &train::Bpe) -> Result<Tokenizer> {
-    let vocab: std::collections::HashMap<String, u32> = bpe.tokens.iter().cloned().zip(0..).collect();
+    let vocab: tokenizers::models::bpe::Vocab = bpe.tokens.iter().cloned().zip(0..).collect();
     let model = BPE::builder()
-        .vocab_and_merges(vocab.into_iter().collect::<tokenizers::models::bpe::Vocab>(), bpe.merges.clone())
+        .vocab_and_merges(vocab, bpe.merges.clone())
         .continuing_subword_prefix(String::new())
         .end_of_word_suffix(String::new())
         .build()
@@ -236,7 +236,7 @@ mod tests {
             "noise",
             "It's CAN'T we'LL",
             "日本語の音",
-            "🎻🔔 e\u{301}".trim_end_matches("e\u{301}"),
+            "🎻🔔",
             "\u{e9}t\u{e9}",
             "a\tb\r\nc  d   ",
             "\0\u{7f}\u{feff}",
