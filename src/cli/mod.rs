@@ -207,7 +207,9 @@ fn dispatch(command: Command) -> Result<()> {
             score::run(&file, dataset.as_deref(), format)
         }
         Command::Report { runs, format, out } => report::run(&runs, format, out.as_deref()),
-        Command::Check { golden, run, update, reason } => check::run(&golden, run.as_deref(), update, reason.as_deref()),
+        Command::Check { golden, run, update, reason } => {
+            check::run(&golden, run.as_deref(), update, reason.as_deref())
+        }
         #[cfg(feature = "torch")]
         Command::Inspect(args) => inspect::run(&args),
         #[cfg(not(feature = "torch"))]

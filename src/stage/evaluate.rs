@@ -127,7 +127,9 @@ fn judged(
     let output = policy.tokenizer.decode(&ids)?;
     let answer = score::extract(job.eval.extract, &output);
     let gold = example.answer.as_deref();
-    let gold = gold.ok_or_else(|| Error::inputs(format!("question {}: its answer is withheld, so it cannot be scored", example.id)))?;
+    let gold = gold.ok_or_else(|| {
+        Error::inputs(format!("question {}: its answer is withheld, so it cannot be scored", example.id))
+    })?;
     Ok(Sample {
         id: example.id.clone(),
         prompt_sha256: prepared.prompt_sha256.to_string(),

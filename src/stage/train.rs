@@ -134,8 +134,10 @@ fn check(train: &Train, examples: &[Example]) -> Result<()> {
         return Err(Error::inputs(format!("{}: question {} has no answer to train on", train.name, unanswered.id)));
     }
     if matches!(train.method, Method::Grpo(_)) {
-        let symbolic =
-            examples.iter().filter(|e| e.answer.as_deref().is_some_and(|a| reward::needs_symbolic(&format!("<answer>{a}</answer>")))).count();
+        let symbolic = examples
+            .iter()
+            .filter(|e| e.answer.as_deref().is_some_and(|a| reward::needs_symbolic(&format!("<answer>{a}</answer>"))))
+            .count();
         if symbolic > 0 {
             eprintln!(
                 "{}: {symbolic} of {} answers hold a number or LaTeX that the reference's reward would also compare symbolically; here they are compared as text (docs/methodology.md)",
