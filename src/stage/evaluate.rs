@@ -43,6 +43,13 @@ pub(super) fn run(ctx: &Context<'_>, job: &Job<'_>, partial: &Path) -> Result<()
     if examples.is_empty() {
         return Err(Error::inputs(format!("{}: data set {} has no questions", job.eval.name, job.eval.data)));
     }
+    let withheld = examples.iter().filter(|e| e.answer.is_none()).count();
+    if withheld > 0 {
+        let (name, of) = (&job.eval.data, examples.len());
+        return Err(Error::inputs(format!(
+            "data set {name}: the answers of {withheld} of {of} questions are withheld, so it cannot be scored here"
+        )));
+    }
     let policy = ctx.load_policy(job.policy)?;
     let filters = Filters::resolve(&job.eval.decoding, &policy.generation_config)?;
 
