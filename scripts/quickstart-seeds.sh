@@ -36,7 +36,7 @@ for seed in "${seeds[@]}"; do
   seconds=$((SECONDS - started))
   accuracy() { python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["accuracy"])' "$run"/"$1"-[0-9a-f]*[0-9a-f]/score.json; }
   sft=$(accuracy held-out-sft) grpo=$(accuracy held-out-grpo) more=$(accuracy held-out-sft-more)
-  floor=$(sed -n 's/^| Always the first option .* \([0-9.]*\) *|  *|  *|  *|  *|  *|  *|$/\1/p' "$run/report/leaderboard.md" | head -n 1)
+  floor=$(awk -F'|' '/Always the first option/ {gsub(/ /, "", $7); print $7}' "$run/report/leaderboard.md")
   python3 -c 'import sys; s,a,b,c,f,t=sys.argv[1:]; print(f"| {s} | {a} | {b} | {float(b)-float(a):+.2f} | {c} | {f} | {t} |")' \
     "$seed" "$sft" "$grpo" "$more" "$floor" "$seconds"
 done

@@ -169,6 +169,7 @@ enum Format {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum TableFormat {
     Markdown,
+    Latex,
     Csv,
     Json,
 }

@@ -83,11 +83,14 @@ mod engine {
         if !complete || part == Part::Train {
             return Ok(());
         }
-        let text = report::render(&[run_dir], report::Format::Markdown)?;
+        let runs = [run_dir];
+        let tex = report::render(&runs, report::Format::Latex)?;
+        write::replace(&folder.leaderboard("tex"), tex.as_bytes())?;
+        let text = report::render(&runs, report::Format::Markdown)?;
         let path = folder.leaderboard("md");
         write::replace(&path, text.as_bytes())?;
         print(&text)?;
-        eprintln!("report: {}", path.display());
+        eprintln!("report: {} (and .tex beside it)", path.display());
         Ok(())
     }
 }
