@@ -167,9 +167,9 @@ pub fn prompt_hidden(model: &Qwen2Audio, cases: &[&Case]) -> Tensor {
 pub fn difference(found: &Tensor, expected: &Tensor) -> f64 {
     assert_eq!(found.size(), expected.size());
     let pairs = numbers(found).into_iter().zip(numbers(expected));
-    pairs.map(|(a, b)| if a == b { 0.0 } else { (a - b).abs() }).fold(0.0, |worst: f64, d| {
-        if d.is_nan() { f64::INFINITY } else { worst.max(d) }
-    })
+    pairs
+        .map(|(a, b)| if a == b { 0.0 } else { (a - b).abs() })
+        .fold(0.0, |worst: f64, d| if d.is_nan() { f64::INFINITY } else { worst.max(d) })
 }
 
 pub fn largest(tensor: &Tensor) -> f64 {
