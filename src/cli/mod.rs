@@ -12,6 +12,7 @@ mod reproduce;
 mod score;
 
 use crate::error::{Error, Result};
+use crate::progress::say;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::io::Write;
 use std::path::PathBuf;
@@ -169,6 +170,7 @@ enum Format {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum TableFormat {
     Markdown,
+    Latex,
     Csv,
     Json,
 }
@@ -190,7 +192,7 @@ pub fn main() -> ExitCode {
     match dispatch(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
-            eprintln!("error: {e}");
+            say(format_args!("error: {e}"));
             ExitCode::from(e.exit_code())
         }
     }
@@ -207,7 +209,9 @@ fn dispatch(command: Command) -> Result<()> {
             score::run(&file, dataset.as_deref(), format)
         }
         Command::Report { runs, format, out } => report::run(&runs, format, out.as_deref()),
-        Command::Check { golden, run, update, reason } => check::run(&golden, run.as_deref(), update, reason.as_deref()),
+        Command::Check { golden, run, update, reason } => {
+            check::run(&golden, run.as_deref(), update, reason.as_deref())
+        }
         #[cfg(feature = "torch")]
         Command::Inspect(args) => inspect::run(&args),
         #[cfg(not(feature = "torch"))]

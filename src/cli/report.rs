@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 pub(super) fn run(runs: &[PathBuf], format: TableFormat, out: Option<&Path>) -> Result<()> {
     let format = match format {
         TableFormat::Markdown => Format::Markdown,
+        TableFormat::Latex => Format::Latex,
         TableFormat::Csv => Format::Csv,
         TableFormat::Json => Format::Json,
     };
