@@ -13,7 +13,7 @@ fn main() {
 
 /// `AQA_COMMIT`: the git commit, with `-dirty` when tracked files differ; `unknown` outside git.
 fn commit() {
-    for path in [".git/HEAD", ".git/logs/HEAD", ".git/index"] {
+    for path in [".git/HEAD", ".git/logs/HEAD", "src", "Cargo.toml"] {
         if Path::new(path).exists() {
             println!("cargo:rerun-if-changed={path}");
         }

@@ -1,6 +1,6 @@
 //! aqa-bench reproduces audio-question-answering results from one pinned recipe.
 //!
-//! The flow: a [`recipe`] says what is asked, a [`plan`] lists the stages, [`stage`]s leave [`artifact`]s, and [`report`]
+//! The flow: a [`recipe`] says what is asked, a [`plan`] lists the stages, `stage`s leave [`artifact`]s, and [`report`]
 //! renders them. Commands meet through artifacts on disk, never through memory.
 //!
 //! Modules are declared in dependency order: a module uses only modules that stand above it here. Everything that needs

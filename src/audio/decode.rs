@@ -112,7 +112,7 @@ fn by_content(bytes: &[u8]) -> Result<Decoded> {
     }
 }
 
-/// Length of the ID3v2 tags at the start (https://id3.org/id3v2.4.0-structure, section 3.1), never beyond the end.
+/// Length of the ID3v2 tags at the start (<https://id3.org/id3v2.4.0-structure>, section 3.1), never beyond the end.
 fn id3v2_len(bytes: &[u8]) -> usize {
     let mut at = 0;
     while let [b'I', b'D', b'3', _, _, flags, a, b, c, d, ..] = bytes[at..] {

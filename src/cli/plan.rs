@@ -31,7 +31,8 @@ pub(super) fn verify(args: &RecipeArgs, format: Format) -> Result<()> {
         Format::Text => {
             let mut text = String::new();
             for input in inputs.iter().filter(|i| i.problem.is_none()) {
-                let _ = writeln!(text, "as pinned: {}: {} {}", input.what, input.at, input.pin);
+                let state = if input.pin.is_empty() { "found (not pinned)" } else { "as pinned" };
+                let _ = writeln!(text, "{state}: {}: {} {}", input.what, input.at, input.pin);
             }
             if inputs.is_empty() {
                 let _ = writeln!(

@@ -96,11 +96,14 @@ mod engine {
         if !left.is_empty() || part == Part::Train {
             return Ok(());
         }
-        let text = report::render(&[run_dir], report::Format::Markdown)?;
+        let runs = [run_dir];
+        let tex = report::render(&runs, report::Format::Latex)?;
+        write::replace(&folder.leaderboard("tex"), tex.as_bytes())?;
+        let text = report::render(&runs, report::Format::Markdown)?;
         let path = folder.leaderboard("md");
         write::replace(&path, text.as_bytes())?;
         print(&text)?;
-        say(format_args!("report: {}", path.display()));
+        say(format_args!("report: {} (and .tex beside it)", path.display()));
         Ok(())
     }
 }

@@ -26,7 +26,8 @@ impl Plan {
             out.push_str("\ninputs\n");
         }
         for input in inputs {
-            let state = input.problem.unwrap_or_else(|| "as pinned".to_owned());
+            let state =
+                input.problem.unwrap_or_else(|| (if input.pin.is_empty() { "found" } else { "as pinned" }).to_owned());
             let _ = writeln!(out, "  {}: {} {}\n    {state}", input.what, input.at, input.pin);
         }
         out

@@ -106,7 +106,10 @@ fn preflight(ctx: &Context<'_>, stage: &Stage) -> Result<()> {
     match &stage.work {
         Work::Train { data: Data::Stage { .. }, .. } | Work::Evaluate { data: Data::Stage { .. }, .. } => Ok(()),
         Work::Train { train, data, .. } => train::check(train, &ctx.examples(data)?),
-        Work::Evaluate { eval, data, .. } => evaluate::check(eval, &ctx.examples(data)?),
+        Work::Evaluate { eval, data, limit, .. } => {
+            let examples = ctx.examples(data)?;
+            evaluate::check(eval, &examples[..limit.unwrap_or(examples.len()).min(examples.len())])
+        }
         Work::Data(_) | Work::Init { .. } => Ok(()),
     }
 }

@@ -162,6 +162,7 @@ fn write_eval(run: &RunFolder, eval: &Eval) {
             tokens: 3,
             truncated: false,
             cropped: false,
+            damage: String::new(),
             verdict,
             error: said.is_none().then(|| "no such clip".into()),
         };
@@ -191,6 +192,7 @@ fn write_eval(run: &RunFolder, eval: &Eval) {
         rule: "official".into(),
         cropped: 1,
         truncated: 0,
+        damaged: 0,
     };
     create_json(&at.eval(), &record).unwrap();
 }

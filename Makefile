@@ -1,0 +1,41 @@
+# Two commands do everything: `make quickstart` and `make test`. A CUDA machine adds DEVICE=cuda.
+#
+# libtorch 2.11.0 comes from PyPI's wheels, pinned by hash, into $AQA_CACHE (default ~/.cache/aqa-bench), once.
+
+DEVICE ?= cpu
+RUN_DEVICE = $(if $(filter cuda,$(DEVICE)),cuda,cpu)
+PROGRAM = target/release/aqa-bench
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: cargo
+cargo:
+	@command -v cargo >/dev/null || { echo "error: cargo not found: install the Rust toolchain from https://rustup.rs" >&2; exit 4; }
+
+.PHONY: libtorch
+libtorch: cargo ## get libtorch 2.11.0 into the cache and link it as .libtorch
+	@scripts/libtorch.sh $(DEVICE)
+
+.PHONY: build
+build: libtorch ## the program, target/release/aqa-bench
+	cargo build --release --locked
+
+.PHONY: quickstart
+quickstart: build ## reproduce recipes/quickstart.yaml: about three minutes after the build
+	$(PROGRAM) reproduce recipes/quickstart.yaml --device $(RUN_DEVICE)
+
+.PHONY: test
+test: libtorch ## everything CI runs
+	scripts/test.sh
+
+.PHONY: bench
+bench: libtorch ## criterion benches of the parts
+	cargo bench --locked
+
+.PHONY: parity-fixtures
+parity-fixtures: ## make the parity fixtures anew with the reference stack (needs network for PyPI); reports any change
+	scripts/parity-fixtures.sh

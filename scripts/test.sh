@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Everything CI runs: format, lints and documentation on both feature sets, tests, goldens, the README's commands.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+export INSTA_UPDATE=no RUSTDOCFLAGS="-D warnings"
+step() { printf '\n== %s\n' "$*"; }
+
+step format
+cargo fmt --check
+step "lints and documentation, without libtorch"
+cargo clippy --locked --no-default-features --all-targets -- -D warnings
+cargo doc --locked --no-default-features --no-deps --document-private-items
+step "tests, without libtorch"
+cargo test --locked --no-default-features
+step "lints and documentation, with libtorch"
+cargo clippy --locked --release --all-targets -- -D warnings
+cargo doc --locked --release --no-deps --document-private-items
+step "tests, with libtorch"
+cargo test --locked --release
+step "the README's commands"
+scripts/readme-commands.sh
