@@ -1,6 +1,8 @@
 //! One error type: a kind that decides the exit code, and one line a person can act on.
 
 use std::fmt;
+use std::io::{self, ErrorKind};
+use std::path::Path;
 
 /// What went wrong, by whose hand it can be mended. The number is the exit code of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +58,27 @@ impl Error {
     /// The device cannot hold it.
     pub fn capacity(message: impl Into<String>) -> Self {
         Self::new(Kind::Capacity, message)
+    }
+
+    /// The machine failed under a file (exit code 1): what was being done, the path, and the way out where the cause has one.
+    pub fn io(doing: &str, path: &Path, error: &io::Error) -> Self {
+        let way_out = match error.kind() {
+            ErrorKind::StorageFull => {
+                " (free some space and run the same command again: it continues where it stopped)"
+            }
+            ErrorKind::QuotaExceeded => " (the disk quota is used up: free some space and run the same command again)",
+            ErrorKind::FileTooLarge => {
+                " (the file system or `ulimit -f` allows no larger file: lift that and run the same command again)"
+            }
+            ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
+                " (choose a folder that can be written with --run-dir, or change its permissions)"
+            }
+            ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
+                " (a file stands where a folder is needed: move it away)"
+            }
+            _ => "",
+        };
+        Self::internal(format!("cannot {doing} {}: {error}{way_out}", path.display()))
     }
 
     /// The same error with what was being done in front: `CONTEXT: MESSAGE`.

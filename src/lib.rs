@@ -34,15 +34,18 @@ pub mod plan;
 // 6. generation without an engine: filters, noise, choice
 pub mod sampling;
 
-// 7. the engine
-#[cfg(feature = "torch")]
-pub mod generate;
+// 7. the engine (blank lines keep rustfmt from sorting by name)
 #[cfg(feature = "torch")]
 pub mod model;
+
 #[cfg(feature = "torch")]
-pub mod stage;
+pub mod generate;
+
 #[cfg(feature = "torch")]
 pub mod train;
+
+#[cfg(feature = "torch")]
+pub mod stage;
 
 // 8. show it
 pub mod report;

@@ -1,11 +1,18 @@
 //! Progress of long work on standard error: a bar with an ETA on a terminal, a line now and then elsewhere.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::IsTerminal;
+use std::fmt::Display;
+use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 /// A line is printed at most this often where standard error is no terminal.
 const QUIET: Duration = Duration::from_secs(10);
+
+/// Says a line on standard error. Nobody may be listening any more (`2>&1 | head`): that must not end the work, as `eprintln!`
+/// would.
+pub fn say(line: impl Display) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
 
 /// One piece of long work with a known number of parts.
 pub struct Progress {
@@ -45,7 +52,7 @@ impl Progress {
             self.printed = Some(Instant::now());
             let per_part = self.started.elapsed().as_secs_f64() / (done - self.resumed_at).max(1) as f64;
             let eta = per_part * (self.total - done) as f64;
-            eprintln!("{}: {done}/{}, eta {eta:.0} s {message}", self.label, self.total);
+            say(format_args!("{}: {done}/{}, eta {eta:.0} s {message}", self.label, self.total));
         }
     }
 
@@ -53,6 +60,6 @@ impl Progress {
     pub fn finish(self, message: &str) {
         self.bar.finish_and_clear();
         let seconds = self.started.elapsed().as_secs_f64();
-        eprintln!("{}: {}/{} in {seconds:.1} s {message}", self.label, self.at, self.total);
+        say(format_args!("{}: {}/{} in {seconds:.1} s {message}", self.label, self.at, self.total));
     }
 }

@@ -48,7 +48,10 @@ fn a_change_reaches_what_depends_on_it_and_nothing_else() {
 fn where_files_lie_is_in_no_fingerprint_and_how_many_are_asked_is() {
     let here = plan_of("mmau-clips.yaml", &["data.dir=here"], None);
     assert_eq!(changed(&here, &plan_of("mmau-clips.yaml", &["data.dir=/elsewhere"], None)), [""; 0]);
-    assert_eq!(changed(&here, &plan_of("mmau-clips.yaml", &["data.dir=here"], Some(5))), ["clips-before", "clips-after"]);
+    assert_eq!(
+        changed(&here, &plan_of("mmau-clips.yaml", &["data.dir=here"], Some(5))),
+        ["clips-before", "clips-after"]
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use crate::error::{Context, Error, Result};
 use serde::Serialize;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// Writes a file that must not exist yet.
@@ -53,20 +53,9 @@ pub fn replace_json(path: &Path, value: &impl Serialize) -> Result<()> {
     replace(path, &pretty(path, value)?)
 }
 
-/// The error of a failed write: exit code 1, the path, and the way out where the cause has one.
+/// The error of a failed write: [`Error::io`].
 pub fn failed(doing: &str, path: &Path, error: &io::Error) -> Error {
-    let way_out = match error.kind() {
-        ErrorKind::StorageFull => " (free some space and run the same command again: it continues where it stopped)",
-        ErrorKind::QuotaExceeded => " (the disk quota is used up: free some space and run the same command again)",
-        ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
-            " (choose a folder that can be written with --run-dir, or change its permissions)"
-        }
-        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
-            " (a file stands where a folder is needed: move it away)"
-        }
-        _ => "",
-    };
-    Error::internal(format!("cannot {doing} {}: {error}{way_out}", path.display()))
+    Error::io(doing, path, error)
 }
 
 fn pretty(path: &Path, value: &impl Serialize) -> Result<Vec<u8>> {
@@ -97,6 +86,7 @@ fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::ErrorKind;
 
     #[test]
     fn a_file_is_created_once_and_replaced_only_when_asked() {

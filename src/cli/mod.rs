@@ -12,6 +12,7 @@ mod reproduce;
 mod score;
 
 use crate::error::{Error, Result};
+use crate::progress::say;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::io::Write;
 use std::path::PathBuf;
@@ -191,7 +192,7 @@ pub fn main() -> ExitCode {
     match dispatch(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
-            eprintln!("error: {e}");
+            say(format_args!("error: {e}"));
             ExitCode::from(e.exit_code())
         }
     }

@@ -30,7 +30,9 @@ mod engine {
     use crate::artifact::layout::RunFolder;
     use crate::artifact::write;
     use crate::cli::{device, plan, print};
+    use crate::error::Error;
     use crate::plan::{Plan, Work};
+    use crate::progress::say;
     use crate::report;
     use crate::stage::{self, Done, Options, places_up_to};
     use std::path::PathBuf;
@@ -49,7 +51,7 @@ mod engine {
         };
         let only = only(&plan, part, args.until.as_deref())?;
         let folder = RunFolder::new(&run_dir);
-        eprintln!("{}: {} in {}", recipe.name, recipe.title, run_dir.display());
+        say(format_args!("{}: {} in {}", recipe.name, recipe.title, run_dir.display()));
         let done = stage::run(&recipe, &plan, &folder, &Options { device, threads, only, provenance })?;
         conclude(&done, part, &folder, run_dir)
     }
@@ -71,6 +73,13 @@ mod engine {
         for stage in plan.stages.iter().filter(|s| wanted(&s.work)) {
             places.extend(places_up_to(plan, &stage.name)?);
         }
+        if places.is_empty() {
+            let what = if part == Part::Train { "train" } else { "eval" };
+            return Err(Error::request(format!(
+                "recipe {}: it has no {what} stages, so there is nothing to do",
+                plan.recipe
+            )));
+        }
         places.sort_unstable();
         places.dedup();
         Ok(Some(places))
@@ -78,9 +87,13 @@ mod engine {
 
     /// The report of a complete run, on standard output and in the run folder.
     fn conclude(done: &Done, part: Part, folder: &RunFolder, run_dir: PathBuf) -> Result<()> {
-        let Done { ran, reused, complete } = done;
-        eprintln!("{ran} stages run, {reused} taken as they were, in {}", run_dir.display());
-        if !complete || part == Part::Train {
+        let Done { ran, reused, left } = done;
+        say(format_args!("{ran} stages run, {reused} taken as they were, in {}", run_dir.display()));
+        if !left.is_empty() {
+            let way_out = "the same command without --until, or `reproduce`, goes on from here";
+            say(format_args!("stopped as asked; still to do: {} ({way_out})", left.join(", ")));
+        }
+        if !left.is_empty() || part == Part::Train {
             return Ok(());
         }
         let runs = [run_dir];
@@ -90,7 +103,7 @@ mod engine {
         let path = folder.leaderboard("md");
         write::replace(&path, text.as_bytes())?;
         print(&text)?;
-        eprintln!("report: {} (and .tex beside it)", path.display());
+        say(format_args!("report: {} (and .tex beside it)", path.display()));
         Ok(())
     }
 }

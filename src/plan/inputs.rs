@@ -5,7 +5,8 @@ use crate::error::{Error, Result};
 use crate::pins::Sha256;
 use crate::recipe::{Files, Source};
 use serde::Serialize;
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 /// One file from outside.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -36,6 +37,7 @@ pub fn inputs(plan: &Plan) -> Vec<Input> {
                     for (name, sha256) in &c.weights {
                         add(file("model weights", &dir.join(name), Pinned::Sha256(sha256)));
                     }
+                    unpinned(dir, &c.weights).into_iter().for_each(&mut add);
                 }
                 other => {
                     add(remote("model", other, c.revision.as_ref().map(|r| format!("revision {r}")), "model.source"))
@@ -84,7 +86,7 @@ fn questions(files: &Files, name: &str) -> Input {
     }
 }
 
-fn file(what: &str, path: &std::path::Path, pinned: Pinned<'_>) -> Input {
+fn file(what: &str, path: &Path, pinned: Pinned<'_>) -> Input {
     let (pin, problem) = match pinned {
         Pinned::Sha256(want) => {
             let problem = match Sha256::of_file(path) {
@@ -109,7 +111,25 @@ fn file(what: &str, path: &std::path::Path, pinned: Pinned<'_>) -> Input {
     Input { what: what.to_owned(), at: path.display().to_string(), pin, problem }
 }
 
-fn folder(what: &str, dir: &std::path::Path) -> Input {
+/// Weight files of a folder that the recipe does not pin: they would be loaded with the others.
+fn unpinned(dir: &Path, weights: &BTreeMap<String, Sha256>) -> Vec<Input> {
+    let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
+    let mut names: Vec<String> = entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+    names.retain(|name| name.ends_with(".safetensors") && !weights.contains_key(name));
+    names.sort();
+    let input = |name: &String| {
+        let found =
+            Sha256::of_file(&dir.join(name)).map_or_else(|e| e.to_string(), |sha256| format!("sha256 {sha256}"));
+        let problem = format!(
+            "expected a pin for every weight file, found none for this one ({found}: add it to model.weights, or move the file away)"
+        );
+        let at = dir.join(name).display().to_string();
+        Input { what: "model weights".to_owned(), at, pin: String::new(), problem: Some(problem) }
+    };
+    names.iter().map(input).collect()
+}
+
+fn folder(what: &str, dir: &Path) -> Input {
     let problem =
         (!dir.is_dir()).then(|| "no such folder (put the clips there, or say where they are with --set)".to_owned());
     Input { what: what.to_owned(), at: dir.display().to_string(), pin: String::new(), problem }

@@ -40,16 +40,7 @@ pub(super) fn run(ctx: &Context<'_>, job: &Job<'_>, partial: &Path) -> Result<()
     let mut examples = ctx.examples(job.data)?;
     let questions = examples.len();
     examples.truncate(job.limit.unwrap_or(questions));
-    if examples.is_empty() {
-        return Err(Error::inputs(format!("{}: data set {} has no questions", job.eval.name, job.eval.data)));
-    }
-    let withheld = examples.iter().filter(|e| e.answer.is_none()).count();
-    if withheld > 0 {
-        let (name, of) = (&job.eval.data, examples.len());
-        return Err(Error::inputs(format!(
-            "data set {name}: the answers of {withheld} of {of} questions are withheld, so it cannot be scored here"
-        )));
-    }
+    check(job.eval, &examples)?;
     let policy = ctx.load_policy(job.policy)?;
     let filters = Filters::resolve(&job.eval.decoding, &policy.generation_config)?;
 
@@ -74,6 +65,22 @@ pub(super) fn run(ctx: &Context<'_>, job: &Job<'_>, partial: &Path) -> Result<()
     let ordered: Vec<&Sample> = examples.iter().filter_map(|e| samples.get(&e.id)).collect();
     let score = finish(ctx, job, &folder, &examples, &ordered, questions, &filters)?;
     progress.finish(&format!("accuracy {:.2} ({} of {})", score.accuracy, score.correct, score.total));
+    Ok(())
+}
+
+/// Refuses before anything is computed what could not be scored.
+pub(super) fn check(eval: &Eval, examples: &[Example]) -> Result<()> {
+    if examples.is_empty() {
+        return Err(Error::inputs(format!("{}: data set {} has no questions", eval.name, eval.data)));
+    }
+    let withheld: Vec<&Example> = examples.iter().filter(|e| e.answer.is_none()).collect();
+    if let Some(first) = withheld.first() {
+        let (n, of) = (withheld.len(), examples.len());
+        return Err(Error::inputs(format!(
+            "{}: {n} of {of} answers of data set {} are withheld, the first is that of question {}: it cannot be scored here",
+            eval.name, eval.data, first.id
+        )));
+    }
     Ok(())
 }
 
@@ -134,9 +141,7 @@ fn judged(
     let output = policy.tokenizer.decode(&ids)?;
     let answer = score::extract(job.eval.extract, &output);
     let gold = example.answer.as_deref();
-    let gold = gold.ok_or_else(|| {
-        Error::inputs(format!("question {}: its answer is withheld, so it cannot be scored", example.id))
-    })?;
+    let gold = gold.ok_or_else(|| Error::internal(format!("question {}: answers were checked before", example.id)))?;
     Ok(Sample {
         id: example.id.clone(),
         prompt_sha256: prepared.prompt_sha256.to_string(),

@@ -18,7 +18,8 @@ pub use runner::{Done, Options, places_up_to, run};
 
 use crate::data::{Example, avqa, mmau};
 use crate::error::{Error, Result};
-use crate::plan::{Data, Plan};
+use crate::pins::Sha256;
+use crate::plan::{Data, Plan, Work};
 use crate::recipe::Source;
 use std::path::{Path, PathBuf};
 use tch::Device;
@@ -48,10 +49,27 @@ impl Context<'_> {
         match data {
             Data::Stage { index, .. } => {
                 let dir = self.artifact(*index)?;
-                mmau::load(&dir.join("questions.json"), &dir.join("audios"))
+                let questions = dir.join("questions.json");
+                if let Work::Data(spec) = &self.plan.stages[*index].work {
+                    unchanged(&questions, &spec.sha256, &dir)?;
+                }
+                mmau::load(&questions, &dir.join("audios"))
             }
             Data::Mmau { files, .. } => mmau::load(&local(&files.file)?, &local(&files.audio)?),
             Data::Avqa { files, .. } => avqa::load(&local(&files.file)?, &local(&files.audio)?),
         }
     }
+}
+
+/// A data set that was made earlier is still the pinned one.
+fn unchanged(questions: &Path, expected: &Sha256, dir: &Path) -> Result<()> {
+    let found = Sha256::of_file(questions)?;
+    if found == *expected {
+        return Ok(());
+    }
+    Err(Error::inputs(format!(
+        "{}: expected sha256 {expected}, found {found}: it was changed after it was made (remove {} to make it again)",
+        questions.display(),
+        dir.display()
+    )))
 }

@@ -3,11 +3,14 @@
 use super::evaluate::Job;
 use super::{Context, data, evaluate, train};
 use crate::artifact::layout::RunFolder;
+use crate::artifact::read;
 use crate::artifact::write::{self, failed};
 use crate::artifact::{Expectation, Manifest, Provenance, SCHEMA, StageState};
 use crate::error::{Error, Kind, Result};
-use crate::plan::{self, Plan, Stage, Work};
+use crate::plan::{self, Data, Plan, Stage, Work};
+use crate::progress::say;
 use crate::recipe::Recipe;
+use std::fs::{File, TryLockError};
 use std::path::Path;
 use tch::Device;
 
@@ -31,8 +34,8 @@ pub struct Done {
     pub ran: usize,
     /// Stages whose artifact was there.
     pub reused: usize,
-    /// Whether every stage of the plan is done.
-    pub complete: bool,
+    /// Stages of the plan that are not done, by name.
+    pub left: Vec<String>,
 }
 
 /// Runs a plan in a run folder.
@@ -43,14 +46,22 @@ pub fn run(recipe: &Recipe, plan: &Plan, folder: &RunFolder, options: &Options) 
     plan::verify(plan)?;
     tch::set_num_threads(i32::try_from(options.threads).unwrap_or(i32::MAX));
     std::fs::create_dir_all(folder.root()).map_err(|e| failed("make the folder", folder.root(), &e))?;
+    let _lock = lock(folder)?;
     let ctx = Context { plan, run: folder.root(), device: options.device };
+    let wanted = |index: &usize| options.only.as_ref().is_none_or(|only| only.contains(index));
+    let wanted: Vec<(usize, &Stage)> = plan.stages.iter().enumerate().filter(|(index, _)| wanted(index)).collect();
+    let missing = |stage: &Stage| stage.find(folder.root(), &plan.recipe).is_none();
+    wanted.iter().filter(|(_, stage)| missing(stage)).try_for_each(|(_, stage)| preflight(&ctx, stage))?;
     let mut manifest = manifest(recipe, plan, folder, options);
+    if !wanted.iter().any(|(_, stage)| missing(stage))
+        && let Ok(earlier) = read::manifest(folder)
+    {
+        // Nothing will be computed: what is there was made as the earlier manifest says, not by this call.
+        manifest.provenance = earlier.provenance;
+    }
     write::replace_json(&folder.manifest(), &manifest)?;
-    let mut done = Done { ran: 0, reused: 0, complete: false };
-    for (index, stage) in plan.stages.iter().enumerate() {
-        if options.only.as_ref().is_some_and(|only| !only.contains(&index)) {
-            continue;
-        }
+    let mut done = Done { ran: 0, reused: 0, left: Vec::new() };
+    for (index, stage) in wanted {
         if stage.find(folder.root(), &plan.recipe).is_some() {
             done.reused += 1;
         } else {
@@ -65,10 +76,42 @@ pub fn run(recipe: &Recipe, plan: &Plan, folder: &RunFolder, options: &Options) 
         manifest.stages[index].done = true;
         write::replace_json(&folder.manifest(), &manifest)?;
     }
-    done.complete = manifest.stages.iter().all(|s| s.done);
-    manifest.status = if done.complete { "done" } else { "stopped" }.into();
+    done.left = manifest.stages.iter().filter(|s| !s.done).map(|s| s.name.clone()).collect();
+    manifest.status = if done.left.is_empty() { "done" } else { "stopped" }.into();
     write::replace_json(&folder.manifest(), &manifest)?;
     Ok(done)
+}
+
+/// One process at a time works in a run folder: two would append to the same files. The lock ends with the process.
+fn lock(folder: &RunFolder) -> Result<File> {
+    let path = folder.root().join(".lock");
+    let file = File::create(&path).map_err(|e| failed("write", &path, &e))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let way_out = "wait until it is done, or choose another folder with --run-dir";
+            return Err(Error::request(format!(
+                "{}: another aqa-bench is working in this run folder ({way_out})",
+                folder.root().display()
+            )));
+        }
+        Err(TryLockError::Error(e)) => say(format_args!("{}: not locked: {e}", path.display())),
+    }
+    Ok(file)
+}
+
+/// What the questions of a stage tell before anything is computed. Those that an earlier stage makes are looked at when they are
+/// there.
+fn preflight(ctx: &Context<'_>, stage: &Stage) -> Result<()> {
+    match &stage.work {
+        Work::Train { data: Data::Stage { .. }, .. } | Work::Evaluate { data: Data::Stage { .. }, .. } => Ok(()),
+        Work::Train { train, data, .. } => train::check(train, &ctx.examples(data)?),
+        Work::Evaluate { eval, data, limit, .. } => {
+            let examples = ctx.examples(data)?;
+            evaluate::check(eval, &examples[..limit.unwrap_or(examples.len()).min(examples.len())])
+        }
+        Work::Data(_) | Work::Init { .. } => Ok(()),
+    }
 }
 
 /// Runs one stage in its partial folder and renames it into place.

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::model::Qwen2Audio;
 use crate::model::checkpoint::Checkpoint;
 use crate::plan::{Data, Policy};
-use crate::progress::Progress;
+use crate::progress::{Progress, say};
 use crate::recipe::{Method, Train};
 use crate::reward;
 use crate::train::optimizer::AdamW;
@@ -60,6 +60,7 @@ pub(super) fn run(
 ) -> Result<()> {
     let examples = ctx.examples(data)?;
     check(train, &examples)?;
+    tell_symbolic(train, &examples);
     let done = policy::saved(partial)?.into_iter().max().unwrap_or(0);
     let policy = if done == 0 {
         ctx.load_policy(start)?
@@ -75,6 +76,8 @@ pub(super) fn run(
     let mut optimizer = AdamW::new(policy.model.params(), &train.optimizer);
     if done > 0 {
         policy::restore(partial, done, &mut optimizer, ctx.device)?;
+        // A kill between writing a checkpoint and dropping the one before it leaves both.
+        policy::prune(partial, done, |step| is_kept(train, step))?;
     }
     let trainer = Trainer { name: &train.name, seed, micro_batch: train.micro_batch, policy, reference };
     let mut order = Order::new(examples.len(), train.order.seed);
@@ -97,7 +100,7 @@ pub(super) fn run(
         seen.damaged = batch.questions.iter().filter(|q| !q.prepared.damage.is_empty()).count() as u64;
         seen.seconds = started.elapsed().as_secs_f64();
         log.append(&seen)?;
-        last = say(&seen);
+        last = in_words(&seen);
         progress.at(step + 1, &last);
         keep(train, step + 1, partial, &trainer.policy, &optimizer)?;
     }
@@ -108,16 +111,20 @@ pub(super) fn run(
 
 /// Leaves a checkpoint where the recipe wants one, where a resume could start, and at the end.
 fn keep(train: &Train, step: u64, partial: &Path, policy: &Checkpoint, optimizer: &AdamW) -> Result<()> {
-    let kept = |s: u64| s.is_multiple_of(train.checkpoint_every) || s == train.steps;
-    if kept(step) || step.is_multiple_of(train.resume_every) {
+    if is_kept(train, step) || step.is_multiple_of(train.resume_every) {
         policy::save(partial, step, policy, optimizer)?;
-        policy::prune(partial, step, kept)?;
+        policy::prune(partial, step, |step| is_kept(train, step))?;
     }
     Ok(())
 }
 
-/// Refuses before anything is computed what would fail in the middle; says what the rewards cannot judge as the reference does.
-fn check(train: &Train, examples: &[Example]) -> Result<()> {
+/// Whether the checkpoint of a step stays when the stage is done.
+fn is_kept(train: &Train, step: u64) -> bool {
+    step.is_multiple_of(train.checkpoint_every) || step == train.steps
+}
+
+/// Refuses before anything is computed what would fail in the middle.
+pub(super) fn check(train: &Train, examples: &[Example]) -> Result<()> {
     if examples.is_empty() {
         return Err(Error::inputs(format!("{}: data set {} has no questions", train.name, train.data)));
     }
@@ -125,7 +132,7 @@ fn check(train: &Train, examples: &[Example]) -> Result<()> {
     if let Some(first) = missing.first() {
         let (n, of) = (missing.len(), examples.len());
         return Err(Error::inputs(format!(
-            "{}: {n} of {of} clips are missing, the first is {}",
+            "{}: {n} of {of} clips are missing, the first is {} (training leaves none out: put them there)",
             train.name,
             first.audio.display()
         )));
@@ -133,20 +140,24 @@ fn check(train: &Train, examples: &[Example]) -> Result<()> {
     if let Some(unanswered) = examples.iter().find(|e| e.answer.is_none()) {
         return Err(Error::inputs(format!("{}: question {} has no answer to train on", train.name, unanswered.id)));
     }
+    Ok(())
+}
+
+/// Says what the rewards cannot judge as the reference does.
+fn tell_symbolic(train: &Train, examples: &[Example]) {
     if matches!(train.method, Method::Grpo(_)) {
         let symbolic = examples
             .iter()
             .filter(|e| e.answer.as_deref().is_some_and(|a| reward::needs_symbolic(&format!("<answer>{a}</answer>"))))
             .count();
         if symbolic > 0 {
-            eprintln!(
+            say(format_args!(
                 "{}: {symbolic} of {} answers hold a number or LaTeX that the reference's reward would also compare symbolically; here they are compared as text (docs/methodology.md)",
                 train.name,
                 examples.len()
-            );
+            ));
         }
     }
-    Ok(())
 }
 
 fn load<'a>(
@@ -169,7 +180,7 @@ fn load<'a>(
 }
 
 /// The state of training in a few words.
-fn say(step: &Step) -> String {
+fn in_words(step: &Step) -> String {
     match (step.reward, step.kl) {
         (Some(reward), Some(kl)) => format!("reward {reward:.2} kl {kl:.3}"),
         _ => format!("loss {:.3}", step.loss),

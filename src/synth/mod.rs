@@ -36,7 +36,7 @@ use std::sync::mpsc;
 pub fn generate(spec: &Synthetic, dir: &Path, progress: &mut dyn FnMut(usize, usize)) -> Result<Sha256> {
     let questions = questions(spec)?;
     let audios = dir.join("audios");
-    std::fs::create_dir_all(&audios).internal(|| format!("cannot make the folder {}", audios.display()))?;
+    std::fs::create_dir_all(&audios).map_err(|e| Error::io("make the folder", &audios, &e))?;
     let hashes = write_clips(spec, &questions, &audios, progress)?;
     let rows: Vec<_> = questions.iter().zip(&hashes).map(|(q, hash)| q.row(&spec.split, hash)).collect();
     let mut json = serde_json::to_string_pretty(&rows).internal(|| "cannot write questions.json".into())?;
@@ -85,5 +85,5 @@ fn write_clips(
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    std::fs::write(path, bytes).internal(|| format!("cannot write {}", path.display()))
+    std::fs::write(path, bytes).map_err(|e| Error::io("write", path, &e))
 }
