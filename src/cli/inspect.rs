@@ -1,6 +1,6 @@
 //! `inspect`: what the model sees and says about one clip, as tensors.
 
-use super::{DtypeArg, InspectArgs, device, print};
+use super::{DtypeArg, InspectArgs, device, openmp, print};
 use crate::audio;
 use crate::error::Result;
 use crate::generate::{Request, Stop, generate};
@@ -18,6 +18,7 @@ const NEW_TOKENS: usize = 16;
 const FRAMES: usize = 3000;
 
 pub(super) fn run(args: &InspectArgs) -> Result<()> {
+    openmp::settle();
     let device = device::parse(&args.device)?;
     let dtype = match args.dtype {
         Some(DtypeArg::Float32) => Dtype::Float32,
