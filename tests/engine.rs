@@ -172,8 +172,11 @@ fn no_length_of_a_clip_is_cut_too_short() {
     }
 }
 
-/// Two GRPO steps: draw, compare with the frozen start, descend. Rewards are the lengths of the completions' runs of small ids.
-fn train() -> (Vec<Vec<Vec<i64>>>, Vec<(String, Tensor)>) {
+/// What was drawn, one entry a question and step, and the trained parameters.
+type Trained = (Vec<Vec<Completion>>, Vec<(String, Tensor)>);
+
+/// Two GRPO steps: draw, compare with the frozen start, descend. A completion's reward is its number of small ids.
+fn train() -> Trained {
     let (start, cases) = (checkpoint("gqa").model, cases());
     let all: Vec<&Case> = cases.iter().collect();
     let model = trainable(&start);
@@ -209,7 +212,7 @@ fn train() -> (Vec<Vec<Vec<i64>>>, Vec<(String, Tensor)>) {
         (out.loss_sum / 20.0).backward();
         assert!(optimizer.clip().unwrap() > 0.0);
         optimizer.step(settings.learning_rate);
-        said.extend(drawn.into_iter().map(|group| group.into_iter().map(|c| c.ids).collect()));
+        said.extend(drawn);
     }
     let start: Vec<&Tensor> = start.params().trainable().map(|(_, t)| t).collect();
     let end: Vec<(String, Tensor)> = model.params().trainable().map(|(n, t)| (n.clone(), t.detach().copy())).collect();

@@ -1,6 +1,8 @@
 //! What the engine's tests share: fixtures of the reference stack, the cases as the program prepares them, comparisons.
 #![allow(dead_code)] // each test binary uses its part
 
+pub mod rollouts;
+
 use aqa_bench::audio::{self, Features};
 use aqa_bench::model::Qwen2Audio;
 use aqa_bench::model::checkpoint::Checkpoint;
