@@ -223,6 +223,9 @@ fn train() -> Trained {
 /// Bits, not tolerances: nothing in a step may sum in an order that threads decide.
 #[test]
 fn training_twice_from_the_same_start_gives_the_same_bits() {
+    fixture("");
+    tch::set_num_threads(2);
+    assert_eq!(tch::get_num_threads(), 2);
     let (said, params) = train();
     for _ in 0..2 {
         let (said_again, params_again) = train();
@@ -231,5 +234,5 @@ fn training_twice_from_the_same_start_gives_the_same_bits() {
             assert!(a.equal(b), "{name} differs by {:e}", difference(a, b));
         }
     }
-    assert_eq!(tch::get_num_threads(), 2);
+    assert_eq!(tch::get_num_threads(), 2, "another test took the threads away");
 }
