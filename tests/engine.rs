@@ -172,8 +172,11 @@ fn no_length_of_a_clip_is_cut_too_short() {
     }
 }
 
-/// Two GRPO steps: draw, compare with the frozen start, descend. Rewards are the lengths of the completions' runs of small ids.
-fn train() -> (Vec<Vec<Vec<i64>>>, Vec<(String, Tensor)>) {
+/// What was drawn, one entry a question and step, and the trained parameters.
+type Trained = (Vec<Vec<Completion>>, Vec<(String, Tensor)>);
+
+/// Two GRPO steps: draw, compare with the frozen start, descend. A completion's reward is its number of small ids.
+fn train() -> Trained {
     let (start, cases) = (checkpoint("gqa").model, cases());
     let all: Vec<&Case> = cases.iter().collect();
     let model = trainable(&start);
@@ -209,7 +212,7 @@ fn train() -> (Vec<Vec<Vec<i64>>>, Vec<(String, Tensor)>) {
         (out.loss_sum / 20.0).backward();
         assert!(optimizer.clip().unwrap() > 0.0);
         optimizer.step(settings.learning_rate);
-        said.extend(drawn.into_iter().map(|group| group.into_iter().map(|c| c.ids).collect()));
+        said.extend(drawn);
     }
     let start: Vec<&Tensor> = start.params().trainable().map(|(_, t)| t).collect();
     let end: Vec<(String, Tensor)> = model.params().trainable().map(|(n, t)| (n.clone(), t.detach().copy())).collect();
@@ -220,6 +223,9 @@ fn train() -> (Vec<Vec<Vec<i64>>>, Vec<(String, Tensor)>) {
 /// Bits, not tolerances: nothing in a step may sum in an order that threads decide.
 #[test]
 fn training_twice_from_the_same_start_gives_the_same_bits() {
+    fixture("");
+    tch::set_num_threads(2);
+    assert_eq!(tch::get_num_threads(), 2);
     let (said, params) = train();
     for _ in 0..2 {
         let (said_again, params_again) = train();
@@ -228,5 +234,5 @@ fn training_twice_from_the_same_start_gives_the_same_bits() {
             assert!(a.equal(b), "{name} differs by {:e}", difference(a, b));
         }
     }
-    assert_eq!(tch::get_num_threads(), 2);
+    assert_eq!(tch::get_num_threads(), 2, "another test took the threads away");
 }

@@ -1,6 +1,8 @@
 //! What the engine's tests share: fixtures of the reference stack, the cases as the program prepares them, comparisons.
 #![allow(dead_code)] // each test binary uses its part
 
+pub mod rollouts;
+
 use aqa_bench::audio::{self, Features};
 use aqa_bench::model::Qwen2Audio;
 use aqa_bench::model::checkpoint::Checkpoint;
@@ -23,10 +25,11 @@ pub const PAD: i64 = 361;
 /// `<|AUDIO|>`.
 pub const PLACEHOLDER: i64 = 364;
 
-/// A file of the fixtures. Whoever reads one computes with two threads: sums are then the same from run to run.
+/// A file of the fixtures. Whoever reads one computes with one thread: the matrices are small, and libtorch's second thread, which waits
+/// spinning, makes tests ten times slower on a machine that is busy otherwise. What needs two threads asks for them.
 pub fn fixture(name: &str) -> PathBuf {
     static THREADS: Once = Once::new();
-    THREADS.call_once(|| tch::set_num_threads(2));
+    THREADS.call_once(|| tch::set_num_threads(1));
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity/model").join(name)
 }
 
