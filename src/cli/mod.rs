@@ -6,6 +6,8 @@ mod device;
 mod doctor;
 #[cfg(feature = "torch")]
 mod inspect;
+#[cfg(feature = "torch")]
+mod openmp;
 mod plan;
 mod report;
 mod reproduce;

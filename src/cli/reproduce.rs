@@ -29,7 +29,7 @@ mod engine {
     use crate::artifact::Provenance;
     use crate::artifact::layout::RunFolder;
     use crate::artifact::write;
-    use crate::cli::{device, plan, print};
+    use crate::cli::{device, openmp, plan, print};
     use crate::error::Error;
     use crate::plan::{Plan, Work};
     use crate::progress::say;
@@ -38,6 +38,7 @@ mod engine {
     use std::path::PathBuf;
 
     pub(in crate::cli) fn run(args: &RunArgs, part: Part) -> Result<()> {
+        openmp::settle();
         let (recipe, plan, run_dir) = plan::load(&args.recipe)?;
         let device = device::parse(&args.device)?;
         let threads = args.threads.map_or_else(device::threads, |n| n as usize);

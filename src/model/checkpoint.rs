@@ -71,15 +71,15 @@ impl Checkpoint {
         check_features(dir)?;
         let generation_config = optional_json(dir, "generation_config.json")?.unwrap_or_else(|| json!({}));
         let eos = match generation_config.get("eos_token_id") {
-            None | Some(Value::Null) => vec![i64::from(tokenizer.eos_id())],
-            Some(Value::Array(ids)) => ids.iter().filter_map(Value::as_i64).collect(),
-            Some(id) => id.as_i64().into_iter().collect(),
+            None | Some(Value::Null) => Some(vec![i64::from(tokenizer.eos_id())]),
+            Some(Value::Array(ids)) => ids.iter().map(Value::as_i64).collect(),
+            Some(id) => id.as_i64().map(|id| vec![id]),
         };
-        if eos.is_empty() {
+        let Some(eos) = eos.filter(|ids| !ids.is_empty()) else {
             let found = &generation_config["eos_token_id"];
             let file = dir.join("generation_config.json");
             return Err(Error::inputs(format!("{}: eos_token_id: expected ids, found {found}", file.display())));
-        }
+        };
         let pad = generation_config.get("pad_token_id").and_then(Value::as_i64);
         Ok(Self {
             pad: pad.unwrap_or_else(|| i64::from(tokenizer.pad_id())),
@@ -147,9 +147,9 @@ fn preprocessor_config() -> Value {
 
 /// The features that this program makes must be the ones that the checkpoint was trained with.
 fn check_features(dir: &Path) -> Result<()> {
-    let file = optional_json(dir, "preprocessor_config.json")?;
+    let file = optional_json(dir, "preprocessor_config.json")?.map(|v| ("preprocessor_config.json", v));
     let nested = optional_json(dir, "processor_config.json")?.and_then(|v| v.get("feature_extractor").cloned());
-    let Some(found) = file.or(nested) else {
+    let Some((name, found)) = file.or(nested.map(|v| ("processor_config.json", v))) else {
         return Ok(());
     };
     let ours = preprocessor_config();
@@ -159,7 +159,7 @@ fn check_features(dir: &Path) -> Result<()> {
         {
             return Err(Error::inputs(format!(
                 "{}: {key}: expected {} (the only features implemented), found {value}",
-                dir.join("preprocessor_config.json").display(),
+                dir.join(name).display(),
                 ours[key]
             )));
         }

@@ -98,7 +98,8 @@ impl Filters {
     }
 
     /// Drops the tail whose probabilities, summed from the smallest, do not exceed 1 - top_p; keeps at least one. Among equal
-    /// probabilities at the edge transformers drops in the order of its ascending sort: lower ids first.
+    /// probabilities at the edge lower ids go first (transformers leaves that to an unstable sort). Probabilities, their sums and
+    /// the bound are compared as float32, as transformers does: a tail that only float64 lifts over the bound is dropped.
     fn nucleus(&self, mut kept: Vec<Candidate>) -> Vec<Candidate> {
         if self.top_p >= 1.0 || kept.is_empty() {
             return kept;
@@ -108,11 +109,12 @@ impl Filters {
         let total: f64 = weights.iter().sum();
         let mut ascending: Vec<usize> = (0..kept.len()).collect();
         ascending.sort_by(|&a, &b| kept[a].logit.total_cmp(&kept[b].logit).then(kept[a].id.cmp(&kept[b].id)));
+        let bound = (1.0 - self.top_p) as f32;
         let mut sum = 0.0;
         let mut drop = vec![false; kept.len()];
         for &i in &ascending[..kept.len() - 1] {
-            sum += weights[i] / total;
-            drop[i] = sum <= 1.0 - self.top_p;
+            sum += f64::from((weights[i] / total) as f32);
+            drop[i] = sum as f32 <= bound;
         }
         let mut index = 0;
         kept.retain(|_| {

@@ -12,6 +12,8 @@ pub struct AdamW {
     settings: Settings,
     slots: Vec<Slot>,
     steps: u64,
+    /// What the next step multiplies gradients by.
+    factor: f64,
 }
 
 #[derive(Debug)]
@@ -33,15 +35,16 @@ impl AdamW {
             let master = (param.kind() != wide).then(|| param.detach().to_kind(wide));
             Slot { name: name.clone(), param: param.shallow_clone(), master, exp_avg: zeros(), exp_avg_sq: zeros() }
         };
-        Self { settings: settings.clone(), slots: params.trainable().map(slot).collect(), steps: 0 }
+        Self { settings: settings.clone(), slots: params.trainable().map(slot).collect(), steps: 0, factor: 1.0 }
     }
 
-    /// Scales the gradients to the global norm `max_grad_norm` when they exceed it; returns the norm before
-    /// (torch.nn.utils.clip_grad_norm_: the factor is max / (norm + 1e-6), at most 1).
+    /// Has the next step scale the gradients to the global norm `max_grad_norm` if they exceed it; returns the norm before
+    /// (torch.nn.utils.clip_grad_norm_: the factor is max / (norm + 1e-6), at most 1). The step multiplies in float32: a product
+    /// rounded to bfloat16 would lose up to 0.4 % of every entry.
     ///
     /// # Errors
     /// Internal, when the norm is not a finite number: the step would destroy the weights.
-    pub fn clip(&self) -> Result<f64> {
+    pub fn clip(&mut self) -> Result<f64> {
         no_grad(|| {
             let grads: Vec<Tensor> = self.slots.iter().map(|s| s.param.grad()).filter(Tensor::defined).collect();
             let wide = |g: &Tensor| if g.kind() == Kind::Double { Kind::Double } else { Kind::Float };
@@ -55,12 +58,7 @@ impl AdamW {
                     "the gradient's norm is {norm}: the step is not taken; lower the learning rate"
                 )));
             }
-            let factor = self.settings.max_grad_norm / (norm + 1e-6);
-            if factor < 1.0 {
-                for mut grad in grads {
-                    let _ = grad.g_mul_scalar_(factor);
-                }
-            }
+            self.factor = (self.settings.max_grad_norm / (norm + 1e-6)).min(1.0);
             Ok(norm)
         })
     }
@@ -77,7 +75,11 @@ impl AdamW {
                 if !grad.defined() {
                     continue;
                 }
-                let grad = grad.to_kind(slot.exp_avg.kind());
+                let mut grad = grad.to_kind(slot.exp_avg.kind());
+                if self.factor < 1.0 {
+                    // Zeroed below, or a copy: nobody sees the scaled gradient.
+                    let _ = grad.g_mul_scalar_(self.factor);
+                }
                 let mut weight = slot.master.as_ref().map_or_else(|| slot.param.detach(), Tensor::shallow_clone);
                 if weight_decay != 0.0 {
                     let _ = weight.g_mul_scalar_(1.0 - learning_rate * weight_decay);
@@ -93,6 +95,7 @@ impl AdamW {
                 slot.param.zero_grad();
             }
         });
+        self.factor = 1.0;
     }
 
     /// Everything a resume needs, by name: masters and moments, and the number of steps.

@@ -1,11 +1,18 @@
 //! Data order of the reference: accelerate's SeedableRandomSampler, one permutation an epoch.
 
+use std::sync::{Mutex, PoisonError};
 use tch::{Device, Kind, Tensor};
+
+/// libtorch has one CPU generator for the whole process: seeding it and drawing from it belong together.
+static GENERATOR: Mutex<()> = Mutex::new(());
 
 /// The permutation of epoch `epoch`: `torch.manual_seed(seed + epoch); torch.randperm(n)` on the CPU generator.
 pub fn permutation(n: usize, seed: u64, epoch: u64) -> Vec<usize> {
-    tch::manual_seed((seed + epoch) as i64);
-    let perm = Tensor::randperm(n as i64, (Kind::Int64, Device::Cpu));
+    let perm = {
+        let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
+        tch::manual_seed((seed + epoch) as i64);
+        Tensor::randperm(n as i64, (Kind::Int64, Device::Cpu))
+    };
     let mut out = vec![0i64; n];
     perm.copy_data(&mut out, n);
     out.into_iter().map(|i| i as usize).collect()

@@ -110,7 +110,8 @@ def update():
     for name, weight_dtype in [("float32", torch.float32), ("bfloat16", torch.bfloat16)]:
         draw = normals(3)
         weights = {key: draw(*shape).to(weight_dtype) for key, shape in shapes.items()}
-        master = {key: torch.nn.Parameter(value.float()) for key, value in weights.items()}
+        # float() copies nothing that is float32 already: clone, or clip and step would change what is kept for the fixture.
+        master = {key: torch.nn.Parameter(value.float().clone()) for key, value in weights.items()}
         optimizer = torch.optim.AdamW(
             list(master.values()), lr=rate, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0
         )
@@ -122,7 +123,7 @@ def update():
             for key, p in master.items():
                 grad = (size * draw(*p.shape)).to(weight_dtype)
                 grad.view(-1)[0] = 0
-                p.grad = grad.float()
+                p.grad = grad.float().clone()
                 out[f"{name}.{step}.grad.{key}"] = grad
             norm = torch.nn.utils.clip_grad_norm_(master.values(), max_norm)
             out[f"{name}.{step}.grad_norm"] = norm[None]
@@ -130,7 +131,7 @@ def update():
             optimizer.step()
             schedule.step()
             for key, p in master.items():
-                out[f"{name}.{step}.master.{key}"] = p
+                out[f"{name}.{step}.master.{key}"] = p.detach().clone()
                 if weight_dtype != torch.float32:
                     out[f"{name}.{step}.weight.{key}"] = p.to(weight_dtype)
     write_tensors("update.safetensors", out)
