@@ -6,10 +6,12 @@
 //! Modules are declared in dependency order: a module uses only modules that stand above it here. Everything that needs
 //! libtorch is behind the `torch` feature; `tests/layers.rs` holds the order.
 
-// 1. words everyone shares
-pub mod canonical;
+// 1. words everyone shares (rustfmt sorts neighbours by name; blank lines keep an order that matters)
 pub mod error;
+
 pub mod pins;
+
+pub mod canonical;
 pub mod progress;
 pub mod seeds;
 pub mod text;
@@ -34,7 +36,7 @@ pub mod plan;
 // 6. generation without an engine: filters, noise, choice
 pub mod sampling;
 
-// 7. the engine (blank lines keep rustfmt from sorting by name)
+// 7. the engine
 #[cfg(feature = "torch")]
 pub mod model;
 

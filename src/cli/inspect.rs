@@ -2,12 +2,13 @@
 
 use super::{DtypeArg, InspectArgs, device, openmp, print};
 use crate::audio;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::generate::{Request, Stop, generate};
 use crate::model::checkpoint::Checkpoint;
 use crate::model::config::Config;
 use crate::model::mask::LeftPadded;
 use crate::model::{guard, weights};
+use crate::prompt::tokens::AUDIO;
 use crate::recipe::Dtype;
 use crate::sampling::Filters;
 use tch::{Kind, Tensor, no_grad};
@@ -19,6 +20,11 @@ const FRAMES: usize = 3000;
 
 pub(super) fn run(args: &InspectArgs) -> Result<()> {
     openmp::settle();
+    if args.prompt.contains(AUDIO) {
+        return Err(Error::request(format!(
+            "--prompt: expected text, found {AUDIO} in it, which only the template may write"
+        )));
+    }
     let device = device::parse(&args.device)?;
     let dtype = match args.dtype {
         Some(DtypeArg::Float32) => Dtype::Float32,

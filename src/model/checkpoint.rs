@@ -11,13 +11,14 @@ use crate::prompt::tokens::{AUDIO, TextTokenizer};
 use crate::recipe::{Dtype, Init};
 use crate::synth::tokenizer::TokenizerFiles;
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tch::Device;
 
 /// Largest weight file that [`Checkpoint::save`] writes: 5 GB, as transformers does.
 const SHARD_BYTES: usize = 5_000_000_000;
 
-/// Files of a checkpoint that training leaves as they are. At least the first must be there.
+/// Files of a checkpoint that training leaves as they are; those that are there are kept in memory with the model, since the
+/// folder may be gone when it is saved (a resume starts from a checkpoint that is dropped once there is a newer one).
 const CARRIED: [&str; 11] = [
     "tokenizer.json",
     "tokenizer_config.json",
@@ -46,7 +47,8 @@ pub struct Checkpoint {
     pub eos: Vec<i64>,
     /// The id that fills the left of shorter prompts.
     pub pad: i64,
-    dir: PathBuf,
+    config: Value,
+    carried: Vec<(&'static str, Vec<u8>)>,
 }
 
 impl Checkpoint {
@@ -86,22 +88,18 @@ impl Checkpoint {
             tokenizer,
             generation_config,
             eos,
-            dir: dir.to_owned(),
+            config: read_json(dir, "config.json")?,
+            carried: carried(dir)?,
         })
     }
 
     /// Writes the model with the files it was loaded with into a folder that exists and is empty.
     pub fn save(&self, dir: &Path) -> Result<()> {
         weights::save(self.model.params(), dir, SHARD_BYTES)?;
-        for name in CARRIED {
-            let from = self.dir.join(name);
-            if from.exists() {
-                let bytes = std::fs::read(&from).inputs(|| format!("cannot read {}", from.display()))?;
-                write::replace(&dir.join(name), &bytes)?;
-            }
+        for (name, bytes) in &self.carried {
+            write::replace(&dir.join(name), bytes)?;
         }
-        let config = optional_json(&self.dir, "config.json")?;
-        let mut config = config.ok_or_else(|| Error::inputs(format!("{}: config.json is gone", self.dir.display())))?;
+        let mut config = self.config.clone();
         set_dtype(&mut config, self.model.config().dtype);
         write::replace_json(&dir.join("config.json"), &config)
     }
@@ -170,12 +168,20 @@ fn check_features(dir: &Path) -> Result<()> {
 }
 
 fn optional_json(dir: &Path, name: &str) -> Result<Option<Value>> {
+    if dir.join(name).exists() { read_json(dir, name).map(Some) } else { Ok(None) }
+}
+
+fn read_json(dir: &Path, name: &str) -> Result<Value> {
     let path = dir.join(name);
-    if !path.exists() {
-        return Ok(None);
-    }
     let text = std::fs::read_to_string(&path).inputs(|| format!("cannot read {}", path.display()))?;
-    serde_json::from_str(&text).map(Some).inputs(|| format!("{}: expected JSON", path.display()))
+    serde_json::from_str(&text).inputs(|| format!("{}: expected JSON", path.display()))
+}
+
+/// The files of [`CARRIED`] that a folder has.
+fn carried(dir: &Path) -> Result<Vec<(&'static str, Vec<u8>)>> {
+    let there = CARRIED.into_iter().map(|name| (name, dir.join(name))).filter(|(_, path)| path.exists());
+    let read = |path: &Path| std::fs::read(path).inputs(|| format!("cannot read {}", path.display()));
+    there.map(|(name, path)| Ok((name, read(&path)?))).collect()
 }
 
 /// Says which number type the weights now have, wherever the file says one.

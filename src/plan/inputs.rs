@@ -87,12 +87,14 @@ fn questions(files: &Files, name: &str) -> Input {
 }
 
 fn file(what: &str, path: &Path, pinned: Pinned<'_>) -> Input {
+    let absent = || "no such file (put it there, or say where it is with --set)".to_owned();
     let (pin, problem) = match pinned {
         Pinned::Sha256(want) => {
             let problem = match Sha256::of_file(path) {
                 Ok(found) if found == *want => None,
                 Ok(found) => Some(format!("expected sha256 {want}, found {found} (another version of the file)")),
-                Err(e) => Some(format!("{e} (put the file there, or say where it is with --set)")),
+                Err(_) if !path.exists() => Some(absent()),
+                Err(e) => Some(e.to_string()),
             };
             (format!("sha256 {want}"), problem)
         }
@@ -103,7 +105,8 @@ fn file(what: &str, path: &Path, pinned: Pinned<'_>) -> Input {
                     (found != want)
                         .then(|| format!("expected git blob {want}, found {found} (another version of the file)"))
                 }
-                Err(e) => Some(format!("cannot read it: {e} (put the file there, or say where it is with --set)")),
+                Err(_) if !path.exists() => Some(absent()),
+                Err(e) => Some(format!("cannot read it: {e}")),
             };
             (format!("git blob {want}"), problem)
         }

@@ -104,9 +104,10 @@ pub fn results(run: &Path) -> BTreeMap<String, String> {
                 }
                 _ if matches!(name.as_str(), "manifest.json" | ".lock") => continue,
                 Some("metrics.jsonl") => serde_json::to_string(&metrics(&path)).unwrap(),
-                Some("leaderboard.md") => rows(&fs::read_to_string(&path).unwrap()),
+                Some("leaderboard.md" | "leaderboard.tex") => rows(&fs::read_to_string(&path).unwrap()),
                 _ => Sha256::of_file(&path).unwrap().to_string(),
             };
+            assert!(!content.is_empty(), "{name}: nothing to compare");
             out.insert(name, content);
         }
     }
@@ -115,9 +116,9 @@ pub fn results(run: &Path) -> BTreeMap<String, String> {
     out
 }
 
-/// The rows of a report's tables.
+/// The rows of a report's tables, in Markdown or LaTeX.
 pub fn rows(report: &str) -> String {
-    report.lines().filter(|l| l.starts_with('|')).collect::<Vec<_>>().join("\n")
+    report.lines().filter(|l| l.starts_with('|') || l.ends_with("\\\\")).collect::<Vec<_>>().join("\n")
 }
 
 /// Fails with the paths that differ.

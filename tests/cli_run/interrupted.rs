@@ -77,6 +77,24 @@ fn a_run_killed_after_any_time_ends_as_an_undisturbed_one() {
     same_results(&run, reference());
 }
 
+/// The checkpoint that a resume starts from is dropped on the way; what it held must reach the ones after it.
+#[test]
+fn a_resume_outlives_the_checkpoint_it_started_from() {
+    let dir = tempdir().unwrap();
+    let run = dir.path().join("run");
+    let args = arguments(TINY, &run, &["--set", "train.sft.checkpoint_every=4"]);
+    let at_1 = || stage(&run, "sft", ".partial").is_some_and(|f| f.join("checkpoint-1/trainer").exists());
+    assert!(kill_when(&args, at_1));
+    assert!(!stage(&run, "sft", ".partial").unwrap().join("checkpoint-3").exists(), "killed too late to show anything");
+    reproduce(TINY, &run, &["--set", "train.sft.checkpoint_every=4", "--until", "sft"]).succeeds();
+    let files = |run: &Path| -> Vec<(String, String)> {
+        let all = results(&done(run, "sft")).into_iter();
+        all.filter(|(name, _)| name.starts_with("checkpoint-4/") || name == "metrics.jsonl").collect()
+    };
+    assert!(files(reference()).len() > 10);
+    assert_eq!(files(&run), files(reference()));
+}
+
 /// A copy of the reference in which a stage is under way again, and what comes after it is not there.
 fn back_to(dir: &Path, name: &str) -> (PathBuf, PathBuf) {
     let run = dir.join(name);
