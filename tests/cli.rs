@@ -65,12 +65,18 @@ fn completions_know_every_command() {
     let dir = tempdir().unwrap();
     let path = dir.path().join("aqa-bench.bash");
     fs::write(&path, aqa(["completions", "bash"]).succeeds()).unwrap();
-    let ask = format!(
-        "source {}; COMP_WORDS=(aqa-bench plan --for); COMP_CWORD=2; _aqa__bench aqa-bench --for plan; echo ${{COMPREPLY[@]}}",
-        path.display()
-    );
-    let bash = std::process::Command::new("bash").args(["--norc", "-c", &ask]).output().expect("bash is there");
-    assert_eq!(String::from_utf8_lossy(&bash.stdout).trim(), "--format", "{}", String::from_utf8_lossy(&bash.stderr));
+    for (words, offers) in [("sc", "score schema"), ("plan --for", "--format"), ("score --format j", "json")] {
+        let current = words.rsplit(' ').next().unwrap();
+        let previous = format!("aqa-bench {words}").split(' ').nth_back(1).unwrap().to_owned();
+        let ask = format!(
+            "source {}; COMP_WORDS=(aqa-bench {words}); COMP_CWORD={}; _aqa__bench aqa-bench {current} {previous}; \
+             echo ${{COMPREPLY[@]}}",
+            path.display(),
+            words.split(' ').count()
+        );
+        let bash = std::process::Command::new("bash").args(["--norc", "-c", &ask]).output().expect("bash is there");
+        assert_eq!(String::from_utf8_lossy(&bash.stdout).trim(), offers, "{words}");
+    }
 }
 
 /// Fingerprints change with every setting of a recipe: what is held here is everything else.

@@ -2,6 +2,8 @@
 
 mod check;
 #[cfg(feature = "torch")]
+mod claims;
+#[cfg(feature = "torch")]
 mod device;
 mod doctor;
 #[cfg(feature = "torch")]
@@ -222,7 +224,9 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "aqa-bench", &mut script);
-            print(&String::from_utf8_lossy(&script))
+            // clap_complete 4.6.11 spells a name with a hyphen in two ways, and bash completes nothing after a command:
+            // https://github.com/clap-rs/clap/issues/6421
+            print(&String::from_utf8_lossy(&script).replace("aqa__subcmd__bench", "aqa__bench"))
         }
         Command::Doctor => doctor::run(),
     }

@@ -2,6 +2,7 @@
 //! training ten times slower was measured with two busy neighbours on two cores (docs/decisions.md). The runtime reads its settings when it is
 //! loaded, so the program starts itself again with them.
 
+use crate::progress::say;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -19,8 +20,8 @@ pub(super) fn settle() {
         let mut again = Command::new(&program);
         again.arg0(arguments.next().unwrap_or_else(|| program.into_os_string())).args(arguments);
         let error = again.env("OMP_WAIT_POLICY", "passive").exec();
-        eprintln!(
+        say(format_args!(
             "warning: could not start again with OMP_WAIT_POLICY=passive ({error}): slower if the machine is busy"
-        );
+        ));
     }
 }

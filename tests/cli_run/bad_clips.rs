@@ -217,3 +217,34 @@ fn a_generator_that_makes_other_questions_than_pinned_is_told() {
     let made = Sha256::of_file(&done(reference(), "data-questions").join("questions.json")).unwrap().to_string();
     assert!(error.contains(&zeros) && error.contains(&format!("--set data.sets.questions.sha256={made}")), "{error}");
 }
+
+const CLAIM: &str = r#"
+report:
+  claims: [own.json]
+  expect: [{eval: clips, claim: CLAIM}]
+"#;
+
+#[test]
+fn claims_of_ones_own_are_kept_with_the_run_and_checked_first() {
+    let world = World::new(&CLAIM.replace("CLAIM", "paper-grpo-3"));
+    let error = world.reproduce(&[]).fails(2);
+    assert!(error.contains("claims own.json") && error.contains("not shipped"), "{error}");
+    nothing_computed(&world.at("run"));
+
+    // The shipped claims under another name, as measured on the questions of this test.
+    let mut claims = json(Path::new("recipes/data/r1-aqa-claims.json"));
+    let sha256 = Sha256::of_file(&world.at("questions.json")).unwrap().to_string();
+    claims["versions"]["test-mini"] = vec![sha256].into();
+    fs::write(world.at("own.json"), claims.to_string()).unwrap();
+    let table = world.reproduce(&[]).succeeds();
+    assert!(table.contains("`own.json`") && table.contains("Held against claims"), "{table}");
+    // The run is whole by itself: the report needs neither the recipe nor its file.
+    fs::remove_file(world.at("own.json")).unwrap();
+    assert_eq!(aqa(["report", world.at("run").to_str().unwrap()]).succeeds(), table);
+
+    let world = World::new(&CLAIM.replace("CLAIM", "paper-grpo-9"));
+    fs::write(world.at("own.json"), claims.to_string()).unwrap();
+    let error = world.reproduce(&[]).fails(2);
+    assert!(error.contains("\"paper-grpo-9\" (did you mean paper-grpo-"), "{error}");
+    nothing_computed(&world.at("run"));
+}
