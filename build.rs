@@ -29,6 +29,7 @@ fn commit() {
 /// The absolute path of libtorch goes into the programs; a CUDA libtorch is linked though no symbol of it is named.
 fn rpath() {
     println!("cargo:rerun-if-env-changed=LIBTORCH");
+    println!("cargo:rerun-if-changed=.libtorch/build-version");
     let libtorch = std::env::var("LIBTORCH").unwrap_or_default();
     let Ok(lib) = Path::new(&libtorch).join("lib").canonicalize() else {
         println!(

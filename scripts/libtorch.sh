@@ -49,7 +49,11 @@ echo 'int main() { if constexpr (true) return 0; }' | c++ -std=c++17 -x c++ -fsy
 [ "$(uname -sm)" = "Linux x86_64" ] || die "expected Linux on x86-64, found $(uname -sm): set LIBTORCH to a libtorch $version for this machine"
 
 ready() { [ "$(cat "$1/build-version" 2>/dev/null)" = "$version" ] && [ -f "$1/complete" ]; }
-linked() { ln -sfn "$1" "$link"; }
+# The build looks at the time of build-version to see that another libtorch stands there now.
+linked() {
+  [ "$(readlink "$link" 2>/dev/null)" = "$1" ] || touch "$1/build-version"
+  ln -sfn "$1" "$link"
+}
 
 target=$cache/libtorch-$version-$device
 if ready "$target"; then
@@ -65,6 +69,21 @@ mkdir -p "$wheels" || die "cannot write to the cache $cache: set AQA_CACHE to a 
 torch_wheel="torch==$version|torch-2.11.0-cp311-cp311-manylinux_2_28_x86_64.whl|7aa2f9bbc6d4595ba72138026b2074be1233186150e9292865e04b7a63b8c67a"
 cpu_wheels="nvidia-cuda-runtime==13.0.96|nvidia_cuda_runtime-13.0.96-py3-none-manylinux2014_x86_64.manylinux_2_17_x86_64.whl|7f82250d7782aa23b6cfe765ecc7db554bd3c2870c43f3d1821f1d18aebf0548
 nvidia-cuda-cupti==13.0.85|nvidia_cuda_cupti-13.0.85-py3-none-manylinux_2_25_x86_64.whl|4eb01c08e859bf924d222250d2e8f8b8ff6d3db4721288cf35d14252a4d933c8"
+# What torch 2.11.0 asks for beside those two, as pip resolves it for Linux x86-64 (its metadata names cuda-toolkit 13.0.2).
+cuda_wheels="$cpu_wheels
+nvidia-cublas==13.1.0.3|nvidia_cublas-13.1.0.3-py3-none-manylinux_2_27_x86_64.whl|ee8722c1f0145ab246bccb9e452153b5e0515fd094c3678df50b2a0888b8b171
+nvidia-cuda-nvrtc==13.0.88|nvidia_cuda_nvrtc-13.0.88-py3-none-manylinux2010_x86_64.manylinux_2_12_x86_64.whl|ad9b6d2ead2435f11cbb6868809d2adeeee302e9bb94bcf0539c7a40d80e8575
+nvidia-cudnn-cu13==9.19.0.56|nvidia_cudnn_cu13-9.19.0.56-py3-none-manylinux_2_27_x86_64.whl|d20e1734305e9d68889a96e3f35094d733ff1f83932ebe462753973e53a572bf
+nvidia-cufft==12.0.0.61|nvidia_cufft-12.0.0.61-py3-none-manylinux2014_x86_64.manylinux_2_17_x86_64.whl|6c44f692dce8fd5ffd3e3df134b6cdb9c2f72d99cf40b62c32dde45eea9ddad3
+nvidia-cufile==1.15.1.6|nvidia_cufile-1.15.1.6-py3-none-manylinux2014_x86_64.manylinux_2_17_x86_64.whl|08a3ecefae5a01c7f5117351c64f17c7c62efa5fffdbe24fc7d298da19cd0b44
+nvidia-curand==10.4.0.35|nvidia_curand-10.4.0.35-py3-none-manylinux_2_27_x86_64.whl|1aee33a5da6e1db083fe2b90082def8915f30f3248d5896bcec36a579d941bfc
+nvidia-cusolver==12.0.4.66|nvidia_cusolver-12.0.4.66-py3-none-manylinux_2_27_x86_64.whl|0a759da5dea5c0ea10fd307de75cdeb59e7ea4fcb8add0924859b944babf1112
+nvidia-cusparse==12.6.3.3|nvidia_cusparse-12.6.3.3-py3-none-manylinux2014_x86_64.manylinux_2_17_x86_64.whl|2b3c89c88d01ee0e477cb7f82ef60a11a4bcd57b6b87c33f789350b59759360b
+nvidia-cusparselt-cu13==0.8.0|nvidia_cusparselt_cu13-0.8.0-py3-none-manylinux2014_x86_64.whl|25e30a8a7323935d4ad0340b95a0b69926eee755767e8e0b1cf8dd85b197d3fd
+nvidia-nccl-cu13==2.28.9|nvidia_nccl_cu13-2.28.9-py3-none-manylinux_2_18_x86_64.whl|e4553a30f34195f3fa1da02a6da3d6337d28f2003943aa0a3d247bbc25fefc42
+nvidia-nvjitlink==13.0.88|nvidia_nvjitlink-13.0.88-py3-none-manylinux2010_x86_64.manylinux_2_12_x86_64.whl|13a74f429e23b921c1109976abefacc69835f2f433ebd323d3946e11d804e47b
+nvidia-nvshmem-cu13==3.4.5|nvidia_nvshmem_cu13-3.4.5-py3-none-manylinux2014_x86_64.manylinux_2_17_x86_64.whl|290f0a2ee94c9f3687a02502f3b9299a9f9fe826e6d0287ee18482e78d495b80
+nvidia-nvtx==13.0.85|nvidia_nvtx-13.0.85-py3-none-manylinux1_x86_64.manylinux_2_5_x86_64.whl|4936d1d6780fbe68db454f5e72a42ff64d1fd6397df9f363ae786930fd5c1cd4"
 
 platforms=()
 for p in manylinux_2_28 manylinux_2_27 manylinux_2_25 manylinux_2_24 manylinux_2_17 manylinux2014 manylinux1; do
@@ -132,36 +151,14 @@ if [ "$device" = cpu ]; then
 else
   unpack "$wheels/$file" "$staging" 'torch/include/*=>torch/include/=>include' 'torch/share/*=>torch/share/=>share' \
     'torch/lib/*.so*=>torch/lib/=>lib'
-  # The CUDA libraries are the ones that the torch wheel itself requires, at the versions that its metadata pins; pip checks
-  # each against the index's hash, and what came is recorded beside the library.
-  python3 -m zipfile -e "$wheels/$file" "$staging/wheel" 2>/dev/null || true
-  metadata=$(python3 - "$wheels/$file" <<'PY'
-import sys, zipfile, re
-with zipfile.ZipFile(sys.argv[1]) as z:
-    name = next(n for n in z.namelist() if n.endswith(".dist-info/METADATA"))
-    for line in z.read(name).decode().splitlines():
-        m = re.match(r"Requires-Dist: ((?:nvidia|cuda)[\w.-]*)(\[[^\]]*\])?\s*(\(?[<>=!~][^;)]*\)?)?", line)
-        if m:
-            print(m.group(1) + (m.group(2) or "") + (m.group(3) or "").strip("() "))
-PY
-)
-  rm -rf "$staging/wheel"
-  mkdir -p "$wheels/cuda"
-  say "fetching the CUDA libraries: $(echo $metadata)"
-  # shellcheck disable=SC2086
-  python3 -m pip download --quiet --disable-pip-version-check --only-binary=:all: --python-version 3.11 --implementation cp \
-    --abi cp311 --abi abi3 --abi none "${platforms[@]}" --dest "$wheels/cuda" $metadata >&2 ||
-    die "pip could not download the CUDA wheels: check the network"
-  for wheel in "$wheels"/cuda/nvidia_*.whl; do
-    python3 - "$wheel" <<'PY' || continue
-import sys, zipfile
-sys.exit(0 if any("/lib/lib" in n for n in zipfile.ZipFile(sys.argv[1]).namelist()) else 1)
-PY
-    unpack "$wheel" "$staging/nvidia-tmp" 'nvidia/*/lib/lib*.so*=>=>'
-    find "$staging/nvidia-tmp" -name 'lib*.so*' -exec mv -f {} "$staging/lib/" \;
-    rm -rf "$staging/nvidia-tmp"
-  done
-  (cd "$wheels/cuda" && sha256sum ./*.whl) >"$staging/cuda-wheels.sha256"
+  while read -r line; do
+    split "$line"
+    fetch "$requirement" "$file" "$digest"
+    # Every package has its libraries in nvidia/NAME/lib: they go into one folder, where libtorch finds them beside itself.
+    unpack "$wheels/$file" "$staging/nvidia" 'nvidia/*/lib/*lib*.so*=>nvidia/=>'
+  done <<<"$cuda_wheels"
+  find "$staging/nvidia" -type f -name 'lib*.so*' -exec mv -f {} "$staging/lib/" \;
+  rm -rf "$staging/nvidia"
 fi
 
 echo "$version" >"$staging/build-version"

@@ -1,6 +1,6 @@
 //! One spelling for every value: canonical JSON (sorted keys, no spaces) and its SHA-256, which names stages.
 
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Result};
 use crate::pins::Sha256;
 use serde::Serialize;
 use serde_json::Value;
@@ -8,7 +8,7 @@ use serde_json::Value;
 /// Canonical JSON of a value: keys sorted, no white space, numbers as serde_json prints them.
 ///
 /// # Errors
-/// A value that JSON cannot spell (a NaN or an infinity becomes null in serde_json) is refused, not written as null.
+/// Internal, for a value that serde cannot turn into JSON. A NaN or an infinity would become null: recipes refuse both when they are read.
 pub fn to_string(value: &impl Serialize) -> Result<String> {
     let value = serde_json::to_value(value).internal(|| "cannot write canonical JSON".into())?;
     let mut out = String::new();
@@ -48,15 +48,6 @@ fn write(value: &Value, out: &mut String) {
             out.push('}');
         }
         scalar => out.push_str(&scalar.to_string()),
-    }
-}
-
-/// Refuses a float that JSON cannot spell; for use where a float enters a fingerprint.
-pub fn finite(name: &str, value: f64) -> Result<f64> {
-    if value.is_finite() {
-        Ok(value)
-    } else {
-        Err(Error::request(format!("{name}: expected a finite number, found {value}")))
     }
 }
 

@@ -1,4 +1,5 @@
-//! Recipe to plan. No input or output: the same recipe gives the same plan anywhere.
+//! Recipe to plan. The same recipe gives the same plan anywhere; the one thing looked at on the disk is what a checkpoint folder holds beside
+//! its weights (configuration, tokenizer, template), which no pin names and which decides results.
 
 use super::{Data, Plan, Policy, Stage, Work};
 use crate::canonical::fingerprint;
@@ -112,7 +113,13 @@ impl Builder<'_> {
     fn policy_id(&self, policy: &Policy) -> Value {
         match policy {
             Policy::Stage { index, step } => json!({"stage": self.stages[*index].fingerprint, "step": step}),
-            Policy::Checkpoint(c) => json!({"revision": c.revision, "weights": c.weights, "dtype": c.dtype}),
+            Policy::Checkpoint(c) => {
+                let files = match &c.source {
+                    crate::recipe::Source::Path(dir) => super::inputs::small_files(dir),
+                    _ => Value::Null,
+                };
+                json!({"revision": c.revision, "weights": c.weights, "files": files, "dtype": c.dtype})
+            }
         }
     }
 

@@ -57,6 +57,19 @@ pub fn inputs(plan: &Plan) -> Vec<Input> {
     out
 }
 
+/// Hashes of the JSON, Jinja and text files of a checkpoint folder, by name: everything beside the weights that is read of it. Empty where the
+/// folder cannot be read; [`verify`] says so before anything runs.
+pub(super) fn small_files(dir: &std::path::Path) -> serde_json::Value {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let small = entries
+        .map(|e| e.path())
+        .filter(|p| p.extension().is_some_and(|x| ["json", "jinja", "txt"].iter().any(|k| x == *k)));
+    let named =
+        small.filter_map(|p| Some((p.file_name()?.to_str()?.to_owned(), Sha256::of_file(&p).ok()?.to_string())));
+    let sorted: std::collections::BTreeMap<String, String> = named.collect();
+    serde_json::json!(sorted)
+}
+
 /// Errs (exit code 4) with every input that is missing or not what was pinned.
 pub fn verify(plan: &Plan) -> Result<()> {
     let problems: Vec<String> =
@@ -143,7 +156,13 @@ fn remote(what: &str, source: &Source, pin: Option<String>, key: &str) -> Input 
         Source::Path(path) => PathBuf::from(path).display().to_string(),
         Source::Hub(text) | Source::Url(text) => text.clone(),
     };
-    let problem = format!("this version cannot fetch it: download it yourself and say where it is: --set {key}=PATH");
+    let also = if key == "model.source" {
+        " --set model.revision= --set 'model.weights[\"FILE\"]=SHA256' for each weight file"
+    } else {
+        ""
+    };
+    let problem =
+        format!("this version cannot fetch it: download it yourself and say where it is: --set {key}=PATH{also}");
     Input { what: what.to_owned(), at, pin: pin.unwrap_or_default(), problem: Some(problem) }
 }
 

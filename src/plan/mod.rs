@@ -132,7 +132,9 @@ impl Work {
         match self {
             Work::Data(spec) => (Some(spec.count as u64), 0),
             Work::Init { .. } => (Some(0), 0),
-            Work::Train { train, .. } => (Some(train.steps * train.questions_per_step as u64), train.steps),
+            Work::Train { train, .. } => {
+                (Some(train.steps.saturating_mul(train.questions_per_step as u64)), train.steps)
+            }
             Work::Evaluate { limit, .. } => (limit.map(|n| n as u64), 0),
         }
     }

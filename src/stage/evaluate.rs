@@ -6,7 +6,7 @@ use crate::artifact::jsonl::{self, Appender};
 use crate::artifact::layout::StageFolder;
 use crate::artifact::{EvalRecord, SCHEMA, Sample, write};
 use crate::data::Example;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::generate::{Completion, Request, Stop, generate};
 use crate::model::checkpoint::Checkpoint;
 use crate::pins::Sha256;
@@ -45,8 +45,10 @@ pub(super) fn run(ctx: &Context<'_>, job: &Job<'_>, partial: &Path) -> Result<()
     let filters = Filters::resolve(&job.eval.decoding, &policy.generation_config)?;
 
     let mut log = Appender::open(&folder.samples())?;
-    let mut samples: HashMap<String, Sample> =
-        jsonl::read::<Sample>(&folder.samples())?.rows.into_iter().map(|s| (s.id.clone(), s)).collect();
+    let recorded = jsonl::read::<Sample>(&folder.samples())?.rows;
+    // What failed when the run was interrupted is tried again: the clip may be there now. The later record counts.
+    let answered = recorded.into_iter().filter(|s| s.verdict != Verdict::Failed);
+    let mut samples: HashMap<String, Sample> = answered.map(|s| (s.id.clone(), s)).collect();
     let mut progress = Progress::start(&job.eval.name, samples.len() as u64, examples.len() as u64);
     // Batches are cut from the whole list, so that a question meets the same neighbours whether or not the run was interrupted.
     for batch in examples.chunks(job.eval.batch_size) {
@@ -87,8 +89,18 @@ pub(super) fn check(eval: &Eval, examples: &[Example]) -> Result<()> {
 /// One record for every question of a batch; a question that cannot be put is a record too.
 fn answer(job: &Job<'_>, policy: &Checkpoint, filters: &Filters, batch: &[Example]) -> Result<Vec<Sample>> {
     let (tokenizer, template) = (&policy.tokenizer, &policy.template);
-    let prepared: Vec<Result<Prepared>> =
-        batch.par_iter().map(|example| prepare(example, job.eval.prompt, tokenizer, template)).collect();
+    let room = policy.model.config().text.max_position_embeddings as usize;
+    let one = |example: &Example| {
+        let prepared = prepare(example, job.eval.prompt, tokenizer, template)?;
+        let wanted = prepared.ids.len() + job.eval.decoding.max_new_tokens;
+        if wanted > room {
+            return Err(Error::inputs(format!(
+                "its prompt and the new tokens take {wanted} positions, the model has {room}"
+            )));
+        }
+        Ok(prepared)
+    };
+    let prepared: Vec<Result<Prepared>> = batch.par_iter().map(one).collect();
     let requests: Vec<Request<'_>> = batch
         .iter()
         .zip(&prepared)
@@ -106,6 +118,9 @@ fn answer(job: &Job<'_>, policy: &Checkpoint, filters: &Filters, batch: &[Exampl
         .iter()
         .zip(&prepared)
         .map(|(example, prepared)| match prepared {
+            Err(e) if e.kind() == Kind::Internal => {
+                Err(Error::internal(e.to_string()).within(format!("question {}", example.id)))
+            }
             Err(e) => Ok(failed(example, &e.to_string())),
             Ok(prepared) => {
                 let completion = drawn.next().ok_or_else(|| Error::internal("fewer completions than prompts"))?;

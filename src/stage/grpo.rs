@@ -76,7 +76,9 @@ fn roll_out(trainer: &Trainer<'_>, settings: &Grpo, batch: &Batch<'_>) -> Result
     let policy = &trainer.policy;
     let filters = Filters::resolve(&settings.rollout, &serde_json::Value::Null)?;
     let mut requests = Vec::with_capacity(batch.questions.len());
-    for question in &batch.questions {
+    for (place, question) in batch.questions.iter().enumerate() {
+        // A question that stands in a step twice (a set smaller than the step) must not draw the same completions twice.
+        let earlier = batch.questions[..place].iter().filter(|q| q.example.id == question.example.id).count();
         let (id, length) = (&question.example.id, question.prepared.ids.len());
         if length > settings.max_prompt_length {
             return Err(Error::request(format!(
@@ -85,7 +87,7 @@ fn roll_out(trainer: &Trainer<'_>, settings: &Grpo, batch: &Batch<'_>) -> Result
             )));
         }
         let key = |g: usize| {
-            let parts = [trainer.name, &batch.step.to_string(), id, &g.to_string()];
+            let parts = [trainer.name, &batch.step.to_string(), id, &(earlier * settings.group_size + g).to_string()];
             settings.rollout.do_sample.then(|| Key::derive(trainer.seed, "rollout", &parts))
         };
         requests.push(Request {

@@ -4,6 +4,9 @@
 //! GRPO (arXiv 2402.03300), kept because the reference has them: one update a rollout, so the ratio is 1 and nothing is clipped; log-probabilities
 //! are of the unfiltered distribution at temperature 1 although rollouts are filtered by top-k; the mean over tokens is taken within each
 //! completion first, then over completions.
+//!
+//! A departure from the reference: its completion mask ends at the tokenizer's end token alone, so that a row ended by `<|endoftext|>` counts the
+//! padding behind it; here any end token of the checkpoint ends a completion.
 
 use tch::{Kind, Tensor};
 

@@ -5,8 +5,8 @@ use super::super::spot::Spot;
 use super::super::tree::quote;
 use super::hint_from;
 
-/// Names of stages that the plan makes by itself.
-const RESERVED: [&str; 3] = ["model", "data", "report"];
+/// Names of stages that the plan makes by itself; so are all that begin with `data-`.
+const RESERVED: [&str; 4] = ["model", "data", "init", "report"];
 
 pub(super) fn stages(root: &Spot<'_>, problems: &mut Problems) {
     let (trains, evals) = (root.list("train"), root.list("eval"));
@@ -41,8 +41,9 @@ fn names<'a, 's: 'a>(stages: impl Iterator<Item = &'a Spot<'s>>, problems: &mut 
     let mut seen: Vec<(&str, &At)> = Vec::new();
     for name in stages.filter_map(|stage| stage.get("name")) {
         let Some(text) = name.text() else { continue };
-        if RESERVED.contains(&text) {
-            let hint = format!("{} are stages of every plan: choose another name", RESERVED.join(", "));
+        if RESERVED.contains(&text) || text.starts_with("data-") {
+            let hint =
+                format!("{} and data-SET are stages that the plan makes: choose another name", RESERVED.join(", "));
             name.problem(problems, "a name that is free", quote(text), &hint);
         } else if let Some((_, first)) = seen.iter().find(|(seen, _)| *seen == text) {
             let hint = match first {
