@@ -257,16 +257,23 @@ fn a_device_that_is_not_there_is_a_wrong_request() {
 fn two_runs_in_one_folder_do_not_mix() {
     let dir = tempdir().unwrap();
     let run = dir.path().join("run");
+    // A run under way holds the folder's lock.
     let first = folder::start(&arguments(TINY, &run, &[]));
-    while stage(&run, "sft", ".partial").is_none() {
+    while stage(&run, "init", ".partial").is_none() && stage(&run, "init", "").is_none() {
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
+    let lock = fs::File::open(run.join(".lock")).unwrap();
+    assert!(matches!(lock.try_lock(), Err(fs::TryLockError::WouldBlock)));
+    folder::finish(first).succeeds();
+    // While somebody holds it no other run touches the folder; a run that is over, or was killed, holds nothing.
+    lock.try_lock().unwrap();
     let error = reproduce(TINY, &run, &[]).fails(2);
     assert!(
         error.contains("another aqa-bench is working in this run folder") && error.contains("--run-dir"),
         "{error}"
     );
-    folder::finish(first).succeeds();
+    drop(lock);
+    reproduce(TINY, &run, &[]).succeeds();
     folder::same_results(&run, reference());
 }
 
