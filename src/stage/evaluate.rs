@@ -6,7 +6,7 @@ use crate::artifact::jsonl::{self, Appender};
 use crate::artifact::layout::StageFolder;
 use crate::artifact::{EvalRecord, SCHEMA, Sample, write};
 use crate::data::Example;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Context as _, Error, Kind, Result};
 use crate::generate::{Completion, Request, Stop, generate};
 use crate::model::checkpoint::Checkpoint;
 use crate::pins::Sha256;
@@ -46,9 +46,11 @@ pub(super) fn run(ctx: &Context<'_>, job: &Job<'_>, partial: &Path) -> Result<()
 
     let mut log = Appender::open(&folder.samples())?;
     let recorded = jsonl::read::<Sample>(&folder.samples())?.rows;
-    // What failed when the run was interrupted is tried again: the clip may be there now. The later record counts.
+    let lines = recorded.len();
+    // What failed when the run was interrupted is tried again: the clip may be there now.
     let answered = recorded.into_iter().filter(|s| s.verdict != Verdict::Failed);
     let mut samples: HashMap<String, Sample> = answered.map(|s| (s.id.clone(), s)).collect();
+    let tried_again = samples.len() < lines;
     let mut progress = Progress::start(&job.eval.name, samples.len() as u64, examples.len() as u64);
     // Batches are cut from the whole list, so that a question meets the same neighbours whether or not the run was interrupted.
     for batch in examples.chunks(job.eval.batch_size) {
@@ -65,6 +67,13 @@ pub(super) fn run(ctx: &Context<'_>, job: &Job<'_>, partial: &Path) -> Result<()
     }
     log.finish()?;
     let ordered: Vec<&Sample> = examples.iter().filter_map(|e| samples.get(&e.id)).collect();
+    if tried_again {
+        // Each question once and in order, as an undisturbed run leaves them.
+        let line = |sample: &&Sample| serde_json::to_string(sample).map(|line| line + "\n");
+        let text = ordered.iter().map(line).collect::<serde_json::Result<String>>();
+        let text = text.internal(|| format!("cannot write {}", folder.samples().display()))?;
+        write::replace(&folder.samples(), text.as_bytes())?;
+    }
     let score = finish(ctx, job, &folder, &examples, &ordered, questions, &filters)?;
     progress.finish(&format!("accuracy {:.2} ({} of {})", score.accuracy, score.correct, score.total));
     Ok(())

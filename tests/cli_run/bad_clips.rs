@@ -125,6 +125,30 @@ fn clips_that_cannot_be_heard_are_counted_and_the_run_goes_on() {
     assert_eq!((&official["total"], &official["correct"]), (&score["total"], &score["correct"]));
 }
 
+#[test]
+fn a_clip_that_is_there_when_the_run_goes_on_is_asked_again_and_counted_once() {
+    let (whole, gap) = (World::new(""), World::new(""));
+    whole.reproduce(&[]).succeeds();
+    let clip = fs::read(gap.clip(1)).unwrap();
+    fs::remove_file(gap.clip(1)).unwrap();
+    gap.reproduce(&[]).succeeds();
+    // As if the run had been killed after five samples, and the clip put there since.
+    let run = gap.at("run");
+    let folder = done(&run, "clips");
+    let partial = folder.with_file_name(format!("{}.partial", folder.file_name().unwrap().to_str().unwrap()));
+    fs::rename(&folder, &partial).unwrap();
+    let text = fs::read_to_string(partial.join("samples.jsonl")).unwrap();
+    assert!(text.lines().nth(1).unwrap().contains("\"verdict\":\"failed\""));
+    let five: String = text.lines().take(5).map(|l| format!("{l}\n")).collect();
+    fs::write(partial.join("samples.jsonl"), five).unwrap();
+    fs::write(gap.clip(1), clip).unwrap();
+    gap.reproduce(&[]).succeeds();
+    for file in ["samples.jsonl", "predictions.json", "score.json", "eval.json"] {
+        let read = |world: &World| fs::read_to_string(done(&world.at("run"), "clips").join(file)).unwrap();
+        assert_eq!(read(&gap), read(&whole), "{file}");
+    }
+}
+
 /// Nothing of a run was computed.
 #[track_caller]
 fn nothing_computed(run: &Path) {
