@@ -41,7 +41,9 @@ fn rpath() {
     println!("cargo:rustc-env=AQA_LIBTORCH={}", version.trim());
     println!("cargo:rustc-env=AQA_LIBTORCH_DIR={}", lib.display());
     println!("cargo:rustc-link-arg=-Wl,-rpath,{}", lib.display());
-    if lib.join("libtorch_cuda.so").exists() {
+    let cuda = lib.join("libtorch_cuda.so").exists();
+    println!("cargo:rustc-env=AQA_LIBTORCH_FOR={}", if cuda { "CUDA" } else { "the CPU" });
+    if cuda {
         println!("cargo:rustc-link-arg=-Wl,--unresolved-symbols=ignore-in-shared-libs");
         println!("cargo:rustc-link-arg=-Wl,--no-as-needed");
         println!("cargo:rustc-link-arg=-ltorch_cuda");

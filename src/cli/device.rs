@@ -13,7 +13,11 @@ pub(super) fn parse(name: &str) -> Result<Device> {
     let index =
         index.ok_or_else(|| Error::request(format!("--device: expected cpu, cuda or cuda:N, found {name:?}")))?;
     if !Cuda::is_available() {
-        let hint = "build against the CUDA libraries with `DEVICE=cuda make build` on a machine with an NVIDIA driver, or use --device cpu";
+        let hint = if env!("AQA_LIBTORCH_FOR") == "CUDA" {
+            "it is built for CUDA: install NVIDIA's driver, see nvidia-smi, or use --device cpu"
+        } else {
+            "build against the CUDA libraries with `DEVICE=cuda make build` on a machine with an NVIDIA driver, or use --device cpu"
+        };
         return Err(Error::request(format!("--device {name}: this program finds no CUDA device ({hint})")));
     }
     let found = Cuda::device_count();

@@ -18,9 +18,9 @@ pub(super) fn run() -> Result<()> {
 
 #[cfg(feature = "torch")]
 fn engine(out: &mut String) {
-    use tch::{Cuda, utils};
+    use tch::Cuda;
     let _ = writeln!(out, "libtorch   {} from {}", env!("AQA_LIBTORCH"), env!("AQA_LIBTORCH_DIR"));
-    let built = if utils::has_cuda() { "built for CUDA" } else { "built for the CPU" };
+    let built = format!("built for {}", env!("AQA_LIBTORCH_FOR"));
     let _ = writeln!(out, "cuda       {built}, {} devices", Cuda::device_count());
 }
 
