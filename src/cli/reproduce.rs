@@ -92,7 +92,7 @@ mod engine {
         let Done { ran, reused, left } = done;
         say(format_args!("{ran} stages run, {reused} taken as they were, in {}", run_dir.display()));
         if !left.is_empty() {
-            let way_out = "the same command without --until, or `reproduce`, goes on from here";
+            let way_out = "`reproduce` without --until goes on from here";
             say(format_args!("stopped as asked; still to do: {} ({way_out})", left.join(", ")));
         }
         if !left.is_empty() || part == Part::Train {
@@ -100,9 +100,9 @@ mod engine {
         }
         let runs = [run_dir];
         let tex = report::render(&runs, report::Format::Latex)?;
-        write::replace(&folder.leaderboard("tex"), tex.as_bytes())?;
+        write::replace(&folder.leaderboard(report::Format::Latex.extension()), tex.as_bytes())?;
         let text = report::render(&runs, report::Format::Markdown)?;
-        let path = folder.leaderboard("md");
+        let path = folder.leaderboard(report::Format::Markdown.extension());
         write::replace(&path, text.as_bytes())?;
         print(&text)?;
         say(format_args!("report: {} (and .tex beside it)", path.display()));

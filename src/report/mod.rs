@@ -13,7 +13,6 @@ mod template;
 pub mod versions;
 
 use crate::error::{Context, Error, Result};
-use crate::text::nearest;
 use std::path::PathBuf;
 
 /// What a report is written as.
@@ -30,27 +29,6 @@ pub enum Format {
 }
 
 impl Format {
-    /// The names, as `--format` takes them.
-    pub const NAMES: [&str; 4] = ["markdown", "latex", "csv", "json"];
-
-    /// Parses a name of [`Format::NAMES`].
-    ///
-    /// # Errors
-    /// Exit code 2, naming the nearest known one.
-    pub fn parse(name: &str) -> Result<Self> {
-        match name {
-            "markdown" => Ok(Self::Markdown),
-            "latex" => Ok(Self::Latex),
-            "csv" => Ok(Self::Csv),
-            "json" => Ok(Self::Json),
-            _ => {
-                let hint = nearest(name, Self::NAMES).map(|n| format!(" (did you mean {n}?)")).unwrap_or_default();
-                let known = Self::NAMES.join(", ");
-                Err(Error::request(format!("--format: expected one of {known}, found {name:?}{hint}")))
-            }
-        }
-    }
-
     /// The file name extension of a report in this format.
     pub fn extension(self) -> &'static str {
         match self {

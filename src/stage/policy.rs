@@ -72,7 +72,7 @@ pub(super) fn saved(partial: &Path) -> Result<Vec<u64>> {
 pub(super) fn prune(partial: &Path, newest: u64, keep: impl Fn(u64) -> bool) -> Result<()> {
     for step in saved(partial)?.into_iter().filter(|&s| s < newest) {
         let dir = StageFolder::new(partial).checkpoint(step);
-        let gone = if keep(step) { dir.join("trainer") } else { dir };
+        let gone = if keep(step) { StageFolder::new(partial).trainer(step) } else { dir };
         if gone.is_dir() {
             std::fs::remove_dir_all(&gone).map_err(|e| failed("remove", &gone, &e))?;
         }
@@ -82,7 +82,7 @@ pub(super) fn prune(partial: &Path, newest: u64, keep: impl Fn(u64) -> bool) -> 
 
 /// Takes up the optimizer's state of a checkpoint.
 pub(super) fn restore(partial: &Path, step: u64, optimizer: &mut AdamW, device: tch::Device) -> Result<()> {
-    let path = StageFolder::new(partial).checkpoint(step).join("trainer").join(OPTIMIZER);
+    let path = StageFolder::new(partial).trainer(step).join(OPTIMIZER);
     optimizer.restore(&load_tensors(&path, device)?)
 }
 
