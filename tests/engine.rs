@@ -13,6 +13,7 @@ use aqa_bench::sampling::Filters;
 use aqa_bench::seeds::Key;
 use aqa_bench::train::advantage;
 use aqa_bench::train::grpo::{Inputs, loss};
+use aqa_bench::recipe::Numerics;
 use aqa_bench::train::logps::{Group, completion_logprobs};
 use aqa_bench::train::optimizer::AdamW;
 use std::collections::BTreeSet;
@@ -200,8 +201,8 @@ fn train() -> Trained {
             .iter()
             .flat_map(|group| advantage::group(&group.iter().map(reward).collect::<Vec<_>>(), 1e-4).advantages)
             .collect();
-        let reference = no_grad(|| completion_logprobs(&start, &groups, PAD)).unwrap().logprobs;
-        let policy = completion_logprobs(&model, &groups, PAD).unwrap();
+        let reference = no_grad(|| completion_logprobs(&start, &groups, PAD, Numerics::Fp32Logprobs)).unwrap().logprobs;
+        let policy = completion_logprobs(&model, &groups, PAD, Numerics::Fp32Logprobs).unwrap();
         let out = loss(&Inputs {
             logprobs: &policy.logprobs,
             ref_logprobs: &reference,

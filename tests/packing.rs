@@ -9,6 +9,7 @@ use aqa_bench::model::Qwen2Audio;
 use aqa_bench::model::mask::LeftPadded;
 use aqa_bench::model::params::EMBED_POSITIONS;
 use aqa_bench::seeds::Key;
+use aqa_bench::recipe::Numerics;
 use aqa_bench::train::logps::{Group, completion_logprobs};
 use support::*;
 use tch::{Device, Kind, Tensor};
@@ -99,7 +100,7 @@ fn compare(model: &Qwen2Audio, batch: &Batch, kind: Kind) -> (f64, f64) {
     let weights = weights(lengths.len(), longest, kind);
 
     let packed_model = trainable(&in_kind(model, kind));
-    let packed = completion_logprobs(&packed_model, &groups, PAD).unwrap();
+    let packed = completion_logprobs(&packed_model, &groups, PAD, Numerics::Fp32Logprobs).unwrap();
     assert_eq!(packed.logprobs.size(), [lengths.len() as i64, longest as i64]);
     (&packed.logprobs * &weights).sum(None::<Kind>).backward();
 
@@ -150,7 +151,7 @@ fn groups_that_cannot_be_packed_are_refused() {
     let model = checkpoint("mha").model;
     let (odd, end) = (case("odd"), [ENDS[1]]);
     let group = |completions| Group { prompt: &odd.ids, audio: odd.audio(), completions };
-    let refused = |groups: &[Group<'_>]| completion_logprobs(&model, groups, PAD).err().map(|e| e.to_string());
+    let refused = |groups: &[Group<'_>]| completion_logprobs(&model, groups, PAD, Numerics::Fp32Logprobs).err().map(|e| e.to_string());
     assert!(refused(&[group(vec![&end]), group(vec![&end, &end])]).unwrap().contains("groups of one size"));
     assert!(refused(&[group(vec![&end, &[]])]).unwrap().contains("at least one token"));
     assert!(refused(&[]).is_some());

@@ -17,6 +17,9 @@ use tch::Device;
 /// Largest weight file that [`Checkpoint::save`] writes: 5 GB, as transformers does.
 const SHARD_BYTES: usize = 5_000_000_000;
 
+/// The folder of a checkpoint that holds its adapters by themselves.
+pub const ADAPTER: &str = "adapter";
+
 /// Files of a checkpoint that training leaves as they are; those that are there are kept in memory with the model, since the
 /// folder may be gone when it is saved (a resume starts from a checkpoint that is dropped once there is a newer one).
 const CARRIED: [&str; 11] = [
@@ -93,9 +96,16 @@ impl Checkpoint {
         })
     }
 
-    /// Writes the model with the files it was loaded with into a folder that exists and is empty.
+    /// Writes the model with the files it was loaded with into a folder that exists and is empty. Adapters are merged into the
+    /// weights, and also stand by themselves in `adapter/`, in peft's layout.
     pub fn save(&self, dir: &Path) -> Result<()> {
-        weights::save(self.model.params(), dir, SHARD_BYTES)?;
+        let params = self.model.params();
+        weights::save(&params.merged(), dir, SHARD_BYTES)?;
+        if let Some(adapters) = params.adapters() {
+            let dir = dir.join(ADAPTER);
+            std::fs::create_dir_all(&dir).map_err(|e| write::failed("make the folder", &dir, &e))?;
+            adapters.save(&dir)?;
+        }
         for (name, bytes) in &self.carried {
             write::replace(&dir.join(name), bytes)?;
         }

@@ -13,7 +13,7 @@ pub struct Language {
     embed_tokens: Tensor,
     layers: Vec<Layer>,
     norm: RmsNorm,
-    lm_head: Tensor,
+    lm_head: Linear,
     head_dim: i64,
     rope_theta: f64,
 }
@@ -68,9 +68,9 @@ impl Language {
         };
         let embed_tokens = params.get("language_model.model.embed_tokens.weight")?;
         let lm_head = if config.tie_word_embeddings {
-            embed_tokens.shallow_clone()
+            Linear::tied(&embed_tokens)
         } else {
-            params.get("language_model.lm_head.weight")?
+            Linear::no_bias(params, "language_model.lm_head")?
         };
         Ok(Self {
             embed_tokens,
@@ -109,7 +109,7 @@ impl Language {
 
     /// Hidden states `[…, hidden]` to logits `[…, vocab]`.
     pub fn logits(&self, hidden: &Tensor) -> Tensor {
-        hidden.linear(&self.lm_head, None::<&Tensor>)
+        self.lm_head.forward(hidden)
     }
 }
 

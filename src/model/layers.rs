@@ -1,30 +1,41 @@
 //! The small parts: linear layers, norms, rotary positions, attention. Struct fields carry the checkpoint's names.
 
+use super::lora::Adapter;
 use super::params::Params;
 use crate::error::Result;
 use tch::{Kind, Tensor};
 
-/// `y = x Wᵀ + b`.
+/// `y = x Wᵀ + b`, and what the layer's adapter adds where it has one.
 #[derive(Debug)]
 pub struct Linear {
     weight: Tensor,
     bias: Option<Tensor>,
+    adapter: Option<Adapter>,
 }
 
 impl Linear {
     /// With weight `[out, in]` and bias `[out]`.
     pub fn with_bias(params: &Params, at: &str) -> Result<Self> {
-        Ok(Self { weight: params.get(&format!("{at}.weight"))?, bias: Some(params.get(&format!("{at}.bias"))?) })
+        Ok(Self { bias: Some(params.get(&format!("{at}.bias"))?), ..Self::no_bias(params, at)? })
     }
 
     /// With weight `[out, in]` alone.
     pub fn no_bias(params: &Params, at: &str) -> Result<Self> {
-        Ok(Self { weight: params.get(&format!("{at}.weight"))?, bias: None })
+        Ok(Self { weight: params.get(&format!("{at}.weight"))?, bias: None, adapter: params.adapter(at) })
+    }
+
+    /// A weight that is another part's: the embedding as the output head.
+    pub fn tied(weight: &Tensor) -> Self {
+        Self { weight: weight.shallow_clone(), bias: None, adapter: None }
     }
 
     /// `[…, in]` to `[…, out]`.
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.linear(&self.weight, self.bias.as_ref())
+        let y = x.linear(&self.weight, self.bias.as_ref());
+        match &self.adapter {
+            Some(adapter) => adapter.add_to(&y, x),
+            None => y,
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod guard;
 pub mod kv_cache;
 pub mod language;
 pub mod layers;
+pub mod lora;
 pub mod mask;
 pub mod params;
 pub mod weights;
@@ -63,6 +64,16 @@ impl Qwen2Audio {
     /// The same weights, sharing nothing, without gradients: the frozen reference of GRPO.
     pub fn frozen_copy(&self) -> Result<Self> {
         Self::new(self.config.clone(), self.params.deep_copy(), self.device)
+    }
+
+    /// A model over the same weights (shared) with adapters on them; only those are trained.
+    pub fn with_adapters(&self, adapters: lora::Adapters) -> Result<Self> {
+        Self::new(self.config.clone(), self.params.with_adapters(Some(adapters)), self.device)
+    }
+
+    /// A model over the same weights (shared) without adapters: the frozen reference of a policy that trains adapters.
+    pub fn without_adapters(&self) -> Result<Self> {
+        Self::new(self.config.clone(), self.params.with_adapters(None), self.device)
     }
 
     /// Its configuration.

@@ -1,6 +1,7 @@
 //! The parameters of a Qwen2-Audio model: names as Hugging Face saves them, shapes as its configuration implies.
 
 use super::config::Config;
+use super::lora::{Adapter, Adapters};
 use crate::error::{Error, Result};
 use crate::recipe::Dtype;
 use crate::seeds::Key;
@@ -10,10 +11,11 @@ use tch::{Device, Kind, Tensor};
 /// The encoder's sinusoidal positions: part of the checkpoint, never trained (transformers 4.49 `requires_grad_(False)`).
 pub const EMBED_POSITIONS: &str = "audio_tower.embed_positions.weight";
 
-/// Named tensors in the order of their names.
+/// Named tensors in the order of their names, and the adapters on them where there are any.
 #[derive(Debug)]
 pub struct Params {
     tensors: BTreeMap<String, Tensor>,
+    adapters: Option<Adapters>,
 }
 
 /// The tch kind of a dtype.
@@ -82,7 +84,28 @@ pub fn expected(config: &Config) -> Vec<(String, Vec<i64>)> {
 impl Params {
     /// Takes tensors by name. The caller has checked names and shapes.
     pub fn new(tensors: BTreeMap<String, Tensor>) -> Self {
-        Self { tensors }
+        Self { tensors, adapters: None }
+    }
+
+    /// The same tensors (shared), with adapters on them or, with `None`, bare.
+    pub fn with_adapters(&self, adapters: Option<Adapters>) -> Self {
+        let share = |(name, tensor): (&String, &Tensor)| (name.clone(), tensor.shallow_clone());
+        Self { tensors: self.tensors.iter().map(share).collect(), adapters }
+    }
+
+    /// The adapters, where there are any.
+    pub fn adapters(&self) -> Option<&Adapters> {
+        self.adapters.as_ref()
+    }
+
+    /// The adapter of the linear layer `module`, where it has one.
+    pub fn adapter(&self, module: &str) -> Option<Adapter> {
+        self.adapters.as_ref()?.get(module)
+    }
+
+    /// Plain weights that compute what these do: adapters added to the layers they sit on.
+    pub fn merged(&self) -> Self {
+        self.adapters.as_ref().map_or_else(|| self.with_adapters(None), |adapters| adapters.merge(self))
     }
 
     /// Random weights from a key: linear and convolution layers uniform in ±1/sqrt(fan in) as PyTorch initialises them, embeddings
@@ -111,7 +134,7 @@ impl Params {
             let tensor = Tensor::from_slice(&values).reshape(&shape).to_kind(kind(config.dtype)).to_device(device);
             (name, tensor)
         });
-        Self { tensors: tensors.collect() }
+        Self::new(tensors.collect())
     }
 
     /// The tensor of that name.
@@ -123,14 +146,16 @@ impl Params {
         found.ok_or_else(|| Error::internal(format!("no parameter {name:?} in the model")))
     }
 
-    /// All of them, by name.
+    /// All of them but adapters, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&String, &Tensor)> {
         self.tensors.iter()
     }
 
-    /// Those that training changes, by name.
+    /// Those that training changes, by name: the adapters where there are any, else everything but the encoder's positions.
     pub fn trainable(&self) -> impl Iterator<Item = (&String, &Tensor)> {
-        self.tensors.iter().filter(|(name, _)| *name != EMBED_POSITIONS)
+        let whole = self.adapters.is_none();
+        let own = self.tensors.iter().filter(move |(name, _)| whole && *name != EMBED_POSITIONS);
+        own.chain(self.adapters.iter().flat_map(Adapters::iter))
     }
 
     /// Lets gradients flow to the trainable ones.
@@ -143,12 +168,15 @@ impl Params {
     /// A copy that shares nothing.
     pub fn deep_copy(&self) -> Self {
         let copy = |(name, tensor): (&String, &Tensor)| (name.clone(), tensor.detach().copy());
-        Self { tensors: self.tensors.iter().map(copy).collect() }
+        let adapters = self.adapters.as_ref().map(|a| a.to_kind(Kind::Float));
+        Self { tensors: self.tensors.iter().map(copy).collect(), adapters }
     }
 
     /// The same numbers in another kind.
     pub fn to_kind(&self, kind: Kind) -> Self {
-        Self { tensors: self.tensors.iter().map(|(n, t)| (n.clone(), t.detach().to_kind(kind).copy())).collect() }
+        let tensors = self.tensors.iter().map(|(n, t)| (n.clone(), t.detach().to_kind(kind).copy()));
+        let wide = if kind == Kind::Double { Kind::Double } else { Kind::Float };
+        Self { tensors: tensors.collect(), adapters: self.adapters.as_ref().map(|a| a.to_kind(wide)) }
     }
 
     /// Number of elements.

@@ -199,6 +199,12 @@ const STAGE: &[Key] = &[
         POSITIVE,
         "Questions a forward pass of the policy; changes memory, not the result beyond rounding. Default: questions_per_step.",
     ),
+    Key::optional("lora", Shape::Object(&LORA), "Adapters to train instead of the weights. Default: the weights are trained."),
+    Key::optional(
+        "numerics",
+        Shape::Choice(&["fp32-logprobs", "reference-bf16"]),
+        "Number type of log-probabilities, KL and summed gradients of a bfloat16 policy: float32, or bfloat16 as the reference's trainer runs them. Default: fp32-logprobs.",
+    ),
     Key::required("optimizer", Shape::Object(&OPTIMIZER), "AdamW and clipping."),
     Key::required("schedule", SCHEDULE, "Learning rate by step."),
     Key::required("order", Shape::Object(&ORDER), "Order in which questions are seen."),
@@ -219,6 +225,19 @@ static SFT: Object = Object { doc: "Supervised fine-tuning: cross-entropy on the
 static GRPO_STAGE: Object = Object {
     doc: "Group relative policy optimisation.",
     groups: &[STAGE, &[Key::required("grpo", Shape::Object(&GRPO), "GRPO's own settings.")]],
+};
+
+static LORA: Object = Object {
+    doc: "Low-rank adapters on linear layers, as peft has them, without dropout.",
+    groups: &[&[
+        Key::required("rank", POSITIVE, "Inner width of an adapter."),
+        Key::required("alpha", ABOVE_0, "What an adapter adds is scaled by alpha / rank."),
+        Key::required(
+            "targets",
+            Shape::List(&Shape::Text, 1, usize::MAX),
+            "Linear layers by the end of their names (q_proj is a layer of both towers), or all-linear.",
+        ),
+    ]],
 };
 
 static GRPO: Object = Object {

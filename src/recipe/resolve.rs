@@ -133,6 +133,8 @@ pub(super) fn train(train: wire::Train) -> Result<Train> {
         steps: train.steps,
         questions_per_step: train.questions_per_step,
         micro_batch: train.micro_batch.unwrap_or(train.questions_per_step),
+        lora: train.lora.map(|lora| Lora { rank: lora.rank, alpha: lora.alpha, targets: lora.targets }),
+        numerics: train.numerics.unwrap_or(Numerics::Fp32Logprobs),
         optimizer: Optimizer {
             learning_rate: train.optimizer.learning_rate,
             beta1,

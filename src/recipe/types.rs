@@ -179,6 +179,11 @@ pub struct Train {
     pub questions_per_step: usize,
     /// Questions a forward pass of the policy; changes memory, not the result beyond rounding.
     pub micro_batch: usize,
+    /// Adapters to train instead of the weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lora: Option<Lora>,
+    /// The number types of what stands around the model.
+    pub numerics: Numerics,
     /// Optimizer.
     pub optimizer: Optimizer,
     /// Learning rate by step.
@@ -189,6 +194,28 @@ pub struct Train {
     pub checkpoint_every: u64,
     /// Which part of a run's state is needed to resume is written every so many steps.
     pub resume_every: u64,
+}
+
+/// Low-rank adapters, as peft 0.14.0 has them, without dropout.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Lora {
+    /// Inner width of an adapter.
+    pub rank: usize,
+    /// What an adapter adds is scaled by `alpha / rank`.
+    pub alpha: f64,
+    /// Linear layers, by the end of their names (`q_proj` is one of both towers), or `all-linear`.
+    pub targets: Vec<String>,
+}
+
+/// The number types of log-probabilities, KL and summed gradients of a bfloat16 policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Numerics {
+    /// Float32, whatever the policy's own type.
+    #[serde(rename = "fp32-logprobs")]
+    Fp32Logprobs,
+    /// Bfloat16, as R1-AQA's trainer runs them under DeepSpeed.
+    #[serde(rename = "reference-bf16")]
+    ReferenceBf16,
 }
 
 /// What a training stage trains towards.

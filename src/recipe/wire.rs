@@ -1,6 +1,6 @@
 //! The YAML as written, after validation: shapes for serde alone. Private to this module's siblings.
 
-use super::types::{Dtype, Extract, PromptStyle, RewardName, Rule};
+use super::types::{Dtype, Extract, Numerics, PromptStyle, RewardName, Rule};
 use crate::pins::{Revision, Sha256};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -82,12 +82,22 @@ pub(super) struct Train {
     pub steps: u64,
     pub questions_per_step: usize,
     pub micro_batch: Option<usize>,
+    pub lora: Option<Lora>,
+    pub numerics: Option<Numerics>,
     pub optimizer: Optimizer,
     pub schedule: Schedule,
     pub order: Order,
     pub checkpoint_every: Option<u64>,
     pub resume_every: Option<u64>,
     pub grpo: Option<Grpo>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Lora {
+    pub rank: usize,
+    pub alpha: f64,
+    pub targets: Vec<String>,
 }
 
 #[derive(Deserialize, Clone, Copy)]

@@ -4,13 +4,14 @@ use super::metrics::Step;
 use super::train::{Batch, Question, Trainer};
 use crate::error::{Error, Result};
 use crate::generate::{Completion, Request, Stop, generate};
-use crate::recipe::{Grpo, RewardName};
+use crate::recipe::{Grpo, Numerics, RewardName};
 use crate::reward;
 use crate::sampling::Filters;
 use crate::seeds::Key;
 use crate::train::advantage;
 use crate::train::grpo::{Inputs, loss};
 use crate::train::logps::{Group, completion_logprobs};
+use crate::train::optimizer::AdamW;
 use std::time::Instant;
 use tch::{Tensor, no_grad};
 
@@ -25,7 +26,12 @@ struct Rollout {
 }
 
 /// Accumulates the gradient of one step and says what it saw.
-pub(super) fn step(trainer: &Trainer<'_>, settings: &Grpo, batch: &Batch<'_>) -> Result<Step> {
+pub(super) fn step(
+    trainer: &Trainer<'_>,
+    settings: &Grpo,
+    batch: &Batch<'_>,
+    optimizer: &mut AdamW,
+) -> Result<Step> {
     let started = Instant::now();
     let rollouts = roll_out(trainer, settings, batch)?;
     let rollout_seconds = started.elapsed().as_secs_f64();
@@ -37,14 +43,16 @@ pub(super) fn step(trainer: &Trainer<'_>, settings: &Grpo, batch: &Batch<'_>) ->
     let mut kl = 0.0;
     for (questions, rollouts) in batch.questions.chunks(trainer.micro_batch).zip(rollouts.chunks(trainer.micro_batch)) {
         let groups: Vec<Group<'_>> = questions.iter().zip(rollouts).map(|(q, r)| group(q, r)).collect();
-        let policy = completion_logprobs(&trainer.policy.model, &groups, trainer.policy.pad)?;
+        let policy = completion_logprobs(&trainer.policy.model, &groups, trainer.policy.pad, trainer.numerics)?;
         let reference = match &trainer.reference {
-            Some(reference) => no_grad(|| completion_logprobs(reference, &groups, trainer.policy.pad))?.logprobs,
+            Some(reference) => {
+                no_grad(|| completion_logprobs(reference, &groups, trainer.policy.pad, trainer.numerics))?.logprobs
+            },
             None => policy.logprobs.detach(),
         };
         let advantages: Vec<f64> = rollouts.iter().flat_map(|r| r.group.advantages.iter().copied()).collect();
         let advantages =
-            Tensor::from_slice(&advantages).to_device(trainer.policy.model.device()).to_kind(policy.logprobs.kind());
+            Tensor::from_slice(&advantages).to_device(trainer.policy.model.device()).to_kind(trainer.wide());
         let output = loss(&Inputs {
             logprobs: &policy.logprobs,
             ref_logprobs: &reference,
@@ -53,7 +61,7 @@ pub(super) fn step(trainer: &Trainer<'_>, settings: &Grpo, batch: &Batch<'_>) ->
             beta: settings.beta,
         });
         let mean = output.loss_sum / count;
-        mean.backward();
+        trainer.backward(&mean, batch, optimizer);
         out.loss += mean.double_value(&[]);
         kl += output.kl.sum(output.kl.kind()).double_value(&[]) / count;
         let here: usize = rollouts.iter().flat_map(|r| r.completions.iter().map(|c| c.ids.len())).sum();
@@ -82,8 +90,12 @@ fn roll_out(trainer: &Trainer<'_>, settings: &Grpo, batch: &Batch<'_>) -> Result
         let (id, length) = (&question.example.id, question.prepared.ids.len());
         if length > settings.max_prompt_length {
             return Err(Error::request(format!(
-                "question {id}: its prompt has {length} tokens, max_prompt_length is {} (raise it; the reference would have trained on a part of the prompt)",
-                settings.max_prompt_length
+                "question {id}: its prompt has {length} tokens, max_prompt_length is {} (the reference would cut its head and train on its tail as if the policy had said it: {})",
+                settings.max_prompt_length,
+                match trainer.numerics {
+                    Numerics::Fp32Logprobs => "raise it, or take shorter clips",
+                    Numerics::ReferenceBf16 => "take shorter clips, or raise it with numerics: fp32-logprobs",
+                }
             )));
         }
         let key = |g: usize| {

@@ -4,11 +4,12 @@ use super::Context;
 use crate::artifact::layout::StageFolder;
 use crate::artifact::write::failed;
 use crate::error::{Error, Result};
-use crate::model::checkpoint::Checkpoint;
+use crate::model::checkpoint::{ADAPTER, Checkpoint};
 use crate::model::config::Config;
+use crate::model::lora::Adapters;
 use crate::model::weights::{load_tensors, save_tensors};
 use crate::plan::{Policy, Work};
-use crate::recipe::{Dtype, Source};
+use crate::recipe::{Dtype, Source, Train};
 use crate::train::optimizer::AdamW;
 use std::path::{Path, PathBuf};
 
@@ -42,6 +43,35 @@ impl Context<'_> {
         let (dir, dtype) = self.policy_dir(policy)?;
         Checkpoint::load(&dir, dtype, self.device)
     }
+}
+
+/// The policy as it was after `done` steps of a training stage. With adapters it is the weights that the stage started from and the checkpoint's
+/// adapters: its own weights have them merged in.
+pub(super) fn start(
+    ctx: &Context<'_>,
+    train: &Train,
+    seed: u64,
+    start: &Policy,
+    partial: &Path,
+    done: u64,
+) -> Result<Checkpoint> {
+    let dir = StageFolder::new(partial).checkpoint(done);
+    let Some(lora) = &train.lora else {
+        return if done == 0 {
+            ctx.load_policy(start)
+        } else {
+            Checkpoint::load(&dir, Config::load(&dir)?.dtype, ctx.device)
+        };
+    };
+    let mut policy = ctx.load_policy(start)?;
+    let config = policy.model.config();
+    let adapters = if done == 0 {
+        Adapters::new(config, lora, seed, &train.name, ctx.device).map_err(|e| e.within(train.name.clone()))?
+    } else {
+        Adapters::load(&dir.join(ADAPTER), config, lora, ctx.device)?
+    };
+    policy.model = policy.model.with_adapters(adapters)?;
+    Ok(policy)
 }
 
 /// Leaves `checkpoint-STEP` in Hugging Face layout, with what a resume needs in its `trainer/`. The folder appears whole or not at all.

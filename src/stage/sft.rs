@@ -4,9 +4,10 @@ use super::metrics::Step;
 use super::train::{Batch, Trainer};
 use crate::error::{Error, Result};
 use crate::train::logps::{Group, completion_logprobs};
+use crate::train::optimizer::AdamW;
 
 /// Accumulates the gradient of one step and says what it saw.
-pub(super) fn step(trainer: &Trainer<'_>, batch: &Batch<'_>) -> Result<Step> {
+pub(super) fn step(trainer: &Trainer<'_>, batch: &Batch<'_>, optimizer: &mut AdamW) -> Result<Step> {
     let policy = &trainer.policy;
     let end = i64::from(policy.tokenizer.eos_id());
     let mut targets = Vec::with_capacity(batch.questions.len());
@@ -29,9 +30,9 @@ pub(super) fn step(trainer: &Trainer<'_>, batch: &Batch<'_>) -> Result<Step> {
                 completions: vec![target],
             })
             .collect();
-        let scored = completion_logprobs(&policy.model, &groups, policy.pad)?;
-        let loss = -(&scored.logprobs * &scored.mask).sum(scored.logprobs.kind()) / tokens as f64;
-        loss.backward();
+        let scored = completion_logprobs(&policy.model, &groups, policy.pad, trainer.numerics)?;
+        let loss = -(&scored.logprobs * &scored.mask).sum(trainer.wide()) / tokens as f64;
+        trainer.backward(&loss, batch, optimizer);
         out.loss += loss.double_value(&[]);
         let share = targets.iter().map(Vec::len).sum::<usize>() as f64 / tokens as f64;
         out.entropy += scored.entropy * share;

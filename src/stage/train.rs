@@ -10,7 +10,7 @@ use crate::model::Qwen2Audio;
 use crate::model::checkpoint::Checkpoint;
 use crate::plan::{Data, Policy};
 use crate::progress::{Progress, say};
-use crate::recipe::{Method, Train};
+use crate::recipe::{Method, Numerics, Train};
 use crate::reward;
 use crate::train::optimizer::AdamW;
 use crate::train::order::Order;
@@ -18,6 +18,7 @@ use crate::train::schedule::learning_rate;
 use rayon::prelude::*;
 use std::path::Path;
 use std::time::Instant;
+use tch::{Kind, Tensor};
 
 /// What a step works with.
 pub(super) struct Trainer<'a> {
@@ -27,10 +28,27 @@ pub(super) struct Trainer<'a> {
     pub seed: u64,
     /// Questions a forward pass.
     pub micro_batch: usize,
+    /// Number types of what stands around the policy.
+    pub numerics: Numerics,
     /// The policy that is trained.
     pub policy: Checkpoint,
     /// GRPO with a KL penalty: the frozen start of the stage.
     pub reference: Option<Qwen2Audio>,
+}
+
+impl Trainer<'_> {
+    /// Adds the gradient of a part of the step's loss to what is there: in float32 where the recipe does not ask for the reference's sums.
+    pub(super) fn backward(&self, loss: &Tensor, batch: &Batch<'_>, optimizer: &mut AdamW) {
+        loss.backward();
+        if self.numerics == Numerics::Fp32Logprobs && batch.questions.len() > self.micro_batch {
+            optimizer.accumulate();
+        }
+    }
+
+    /// The kind of losses and advantages: float32, also for 16-bit policies.
+    pub(super) fn wide(&self) -> Kind {
+        if self.policy.model.kind() == Kind::Double { Kind::Double } else { Kind::Float }
+    }
 }
 
 /// A question of a step.
@@ -62,13 +80,16 @@ pub(super) fn run(
     check(train, &examples)?;
     tell_symbolic(train, &examples);
     let done = policy::saved(partial)?.into_iter().max().unwrap_or(0);
-    let policy = if done == 0 {
-        ctx.load_policy(start)?
-    } else {
-        let dir = StageFolder::new(partial).checkpoint(done);
-        Checkpoint::load(&dir, crate::model::config::Config::load(&dir)?.dtype, ctx.device)?
-    };
+    let policy = policy::start(ctx, train, seed, start, partial, done)?;
+    if train.numerics == Numerics::ReferenceBf16 && policy.model.kind() != Kind::BFloat16 {
+        return Err(Error::request(format!(
+            "{}: numerics: reference-bf16 needs a bfloat16 policy, the one it starts from is float32: write numerics: fp32-logprobs",
+            train.name
+        )));
+    }
     let reference = match &train.method {
+        // Adapters leave the weights below them as they were.
+        Method::Grpo(settings) if settings.beta != 0.0 && train.lora.is_some() => Some(policy.model.without_adapters()?),
         Method::Grpo(settings) if settings.beta != 0.0 => Some(ctx.load_policy(start)?.model),
         _ => None,
     };
@@ -79,7 +100,8 @@ pub(super) fn run(
         // A kill between writing a checkpoint and dropping the one before it leaves both.
         policy::prune(partial, done, |step| is_kept(train, step))?;
     }
-    let trainer = Trainer { name: &train.name, seed, micro_batch: train.micro_batch, policy, reference };
+    let (micro_batch, numerics) = (train.micro_batch, train.numerics);
+    let trainer = Trainer { name: &train.name, seed, micro_batch, numerics, policy, reference };
     let mut order = Order::new(examples.len(), train.order.seed);
     let mut log = metrics::open(&StageFolder::new(partial).metrics(), done)?;
     let mut progress = Progress::start(&train.name, done, train.steps);
@@ -88,8 +110,8 @@ pub(super) fn run(
         let started = Instant::now();
         let batch = load(&trainer, train, &examples, step, &order.step(step, train.questions_per_step))?;
         let mut seen = match &train.method {
-            Method::Sft => sft::step(&trainer, &batch)?,
-            Method::Grpo(settings) => grpo::step(&trainer, settings, &batch)?,
+            Method::Sft => sft::step(&trainer, &batch, &mut optimizer)?,
+            Method::Grpo(settings) => grpo::step(&trainer, settings, &batch, &mut optimizer)?,
         };
         seen.grad_norm = optimizer.clip().map_err(|e| e.within(format!("{} step {}", train.name, step + 1)))?;
         seen.learning_rate = learning_rate(train.optimizer.learning_rate, &train.schedule, step);

@@ -17,7 +17,7 @@ pub struct Inputs<'a> {
     pub logprobs: &'a Tensor,
     /// Log-probabilities of the frozen reference `[N, C]`.
     pub ref_logprobs: &'a Tensor,
-    /// Group-relative advantages `[N]`.
+    /// Group-relative advantages `[N]`; float32 also beside bfloat16 log-probabilities, as in the reference.
     pub advantages: &'a Tensor,
     /// 1 at the tokens of a completion up to and including its first end token, 0 behind `[N, C]`.
     pub completion_mask: &'a Tensor,
@@ -34,6 +34,8 @@ pub struct Output {
     pub kl: Tensor,
 }
 
+/// In the number types that it is given: bfloat16 log-probabilities have a bfloat16 KL (`numerics: reference-bf16`).
+///
 /// Token loss `-(exp(p - stop(p)) A - beta KL)`, KL = exp(ref - p) - (ref - p) - 1 (the k3 estimator).
 pub fn loss(inputs: &Inputs<'_>) -> Output {
     let p = inputs.logprobs;
@@ -42,7 +44,7 @@ pub fn loss(inputs: &Inputs<'_>) -> Output {
     let ratio = (p - p.detach()).exp();
     let token_loss = -(ratio * inputs.advantages.unsqueeze(1) - &kl * inputs.beta);
     Output {
-        loss_sum: token_mean(&token_loss, inputs.completion_mask).sum(p.kind()),
+        loss_sum: token_mean(&token_loss, inputs.completion_mask).sum(None::<Kind>),
         kl: token_mean(&kl.detach(), inputs.completion_mask),
     }
 }

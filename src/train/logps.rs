@@ -5,6 +5,7 @@ use crate::audio::Features;
 use crate::error::{Error, Result};
 use crate::model::Qwen2Audio;
 use crate::model::mask::{LeftPadded, packed_mask};
+use crate::recipe::Numerics;
 use tch::{Kind, Tensor};
 
 /// A question with its completions.
@@ -97,11 +98,17 @@ impl Layout {
     }
 }
 
-/// Log-probabilities of every completion token given its prompt and what stands before it; float32 for models of 16 bits.
+/// Log-probabilities of every completion token given its prompt and what stands before it; by `numerics` float32 for models of 16 bits, or in the
+/// model's own number type throughout (trl 0.15.2 `selective_log_softmax`).
 ///
 /// # Errors
 /// Internal, when groups differ in size, a completion is empty, or audio and placeholders disagree.
-pub fn completion_logprobs(model: &Qwen2Audio, groups: &[Group<'_>], pad: i64) -> Result<Logprobs> {
+pub fn completion_logprobs(
+    model: &Qwen2Audio,
+    groups: &[Group<'_>],
+    pad: i64,
+    numerics: Numerics,
+) -> Result<Logprobs> {
     let layout = Layout::new(groups, pad)?;
     let device = model.device();
     let tensor = |values: &[i64]| Tensor::from_slice(values).to_device(device);
@@ -120,14 +127,15 @@ pub fn completion_logprobs(model: &Qwen2Audio, groups: &[Group<'_>], pad: i64) -
     let width = model.config().text.hidden_size;
     let logits = model.language().logits(&hidden.reshape([-1, width]).index_select(0, &tensor(&layout.predictors)));
     let wide = if logits.kind() == Kind::Double { Kind::Double } else { Kind::Float };
-    let all = logits.to_kind(wide).log_softmax(-1, None::<Kind>); // [tokens, vocab]
+    let kind = if numerics == Numerics::ReferenceBf16 { logits.kind() } else { wide };
+    let all = logits.to_kind(kind).log_softmax(-1, None::<Kind>); // [tokens, vocab]
     let tokens = all.gather(-1, &tensor(&layout.targets).unsqueeze(1), false).squeeze_dim(1);
     let entropy = tch::no_grad(|| -(all.exp() * &all).sum(wide).double_value(&[]) / layout.targets.len() as f64);
 
-    let padded = Tensor::cat(&[&tokens, &Tensor::zeros([1], (wide, device))], 0);
+    let padded = Tensor::cat(&[&tokens, &Tensor::zeros([1], (kind, device))], 0);
     let cells = tensor(&layout.cells);
     let shape = [layout.count, layout.longest];
     let logprobs = padded.index_select(0, &cells).view(shape);
-    let mask = cells.lt(layout.targets.len() as i64).to_kind(wide).view(shape);
+    let mask = cells.lt(layout.targets.len() as i64).to_kind(kind).view(shape);
     Ok(Logprobs { logprobs, mask, entropy })
 }

@@ -24,6 +24,20 @@ struct Slot {
     master: Option<Tensor>,
     exp_avg: Tensor,
     exp_avg_sq: Tensor,
+    /// Gradients taken out of a 16-bit parameter by [`AdamW::accumulate`], summed in float32.
+    sum: Option<Tensor>,
+}
+
+impl Slot {
+    /// The gradient of the next step in the moments' kind, a copy or the sum itself; `None` where there is none.
+    fn gradient(&self) -> Option<Tensor> {
+        let own = Some(self.param.grad()).filter(Tensor::defined).map(|g| g.to_kind(self.exp_avg.kind()));
+        match (&self.sum, own) {
+            (Some(sum), Some(own)) => Some(sum + own),
+            (Some(sum), None) => Some(sum.shallow_clone()),
+            (None, own) => own,
+        }
+    }
 }
 
 impl AdamW {
@@ -33,9 +47,27 @@ impl AdamW {
             let wide = if param.kind() == Kind::Double { Kind::Double } else { Kind::Float };
             let zeros = || Tensor::zeros(param.size(), (wide, param.device()));
             let master = (param.kind() != wide).then(|| param.detach().to_kind(wide));
-            Slot { name: name.clone(), param: param.shallow_clone(), master, exp_avg: zeros(), exp_avg_sq: zeros() }
+            Slot { name: name.clone(), param: param.shallow_clone(), master, exp_avg: zeros(), exp_avg_sq: zeros(), sum: None }
         };
         Self { settings: settings.clone(), slots: params.trainable().map(slot).collect(), steps: 0, factor: 1.0 }
+    }
+
+    /// Takes the gradients out of 16-bit parameters into float32 sums. Called after the backward pass of each part of a step, it keeps what adding
+    /// the parts up in 16 bits would round away; wider parameters add theirs up themselves. Costs four bytes a parameter.
+    pub fn accumulate(&mut self) {
+        no_grad(|| {
+            for slot in &mut self.slots {
+                let grad = slot.param.grad();
+                if slot.master.is_none() || !grad.defined() {
+                    continue;
+                }
+                match &mut slot.sum {
+                    Some(sum) => _ = sum.g_add_(&grad),
+                    None => slot.sum = Some(grad.to_kind(slot.exp_avg.kind())),
+                }
+                slot.param.zero_grad();
+            }
+        });
     }
 
     /// Has the next step scale the gradients to the global norm `max_grad_norm` if they exceed it; returns the norm before
@@ -46,9 +78,7 @@ impl AdamW {
     /// Internal, when the norm is not a finite number: the step would destroy the weights.
     pub fn clip(&mut self) -> Result<f64> {
         no_grad(|| {
-            let grads: Vec<Tensor> = self.slots.iter().map(|s| s.param.grad()).filter(Tensor::defined).collect();
-            let wide = |g: &Tensor| if g.kind() == Kind::Double { Kind::Double } else { Kind::Float };
-            let norms: Vec<Tensor> = grads.iter().map(|g| g.to_kind(wide(g)).norm()).collect();
+            let norms: Vec<Tensor> = self.slots.iter().filter_map(|s| s.gradient().map(|g| g.norm())).collect();
             if norms.is_empty() {
                 return Err(Error::internal("no parameter has a gradient"));
             }
@@ -71,11 +101,7 @@ impl AdamW {
         let correction2 = (1.0 - beta2.powi(self.steps as i32)).sqrt();
         no_grad(|| {
             for slot in &mut self.slots {
-                let grad = slot.param.grad();
-                if !grad.defined() {
-                    continue;
-                }
-                let mut grad = grad.to_kind(slot.exp_avg.kind());
+                let Some(mut grad) = slot.gradient() else { continue };
                 if self.factor < 1.0 {
                     // Zeroed below, or a copy: nobody sees the scaled gradient.
                     let _ = grad.g_mul_scalar_(self.factor);
@@ -93,6 +119,7 @@ impl AdamW {
                     slot.param.detach().copy_(&weight);
                 }
                 slot.param.zero_grad();
+                slot.sum = None;
             }
         });
         self.factor = 1.0;

@@ -1,6 +1,8 @@
 //! What the engine's tests share: fixtures of the reference stack, the cases as the program prepares them, comparisons.
 #![allow(dead_code)] // each test binary uses its part
 
+#[path = "../measured/mod.rs"]
+pub mod measured;
 pub mod rollouts;
 
 use aqa_bench::audio::{self, Features};
@@ -10,6 +12,7 @@ use aqa_bench::model::config::Config;
 use aqa_bench::model::mask::LeftPadded;
 use aqa_bench::recipe::Dtype;
 use aqa_bench::sampling::Filters;
+pub use measured::within;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -179,20 +182,20 @@ pub fn largest(tensor: &Tensor) -> f64 {
     numbers(tensor).into_iter().map(f64::abs).fold(0.0, f64::max)
 }
 
-/// Asserts that a deviation is at most the tolerance; `--nocapture` shows how much of it is used.
-pub fn within(what: &str, deviation: f64, tolerance: f64) {
-    println!("deviation {deviation:.1e} of {tolerance:.1e}: {what}");
-    assert!(deviation <= tolerance, "{what}: deviation {deviation:e}, tolerance {tolerance:e}");
+/// Holds the largest difference of two tensors to a row of `tests/parity/table.tsv`.
+pub fn close(row: &str, what: &str, found: &Tensor, expected: &Tensor) {
+    within(row, what, expected.numel(), difference(found, expected));
 }
 
-/// At most `tolerance` between any two entries.
-pub fn close(what: &str, found: &Tensor, expected: &Tensor, tolerance: f64) {
-    within(what, difference(found, expected), tolerance);
+/// The same in parts of the expected tensor's largest entry.
+pub fn close_to_largest(row: &str, what: &str, found: &Tensor, expected: &Tensor) {
+    within(row, what, expected.numel(), difference(found, expected) / largest(expected));
 }
 
-/// At most `tolerance` of the expected tensor's largest entry.
-pub fn close_to_largest(what: &str, found: &Tensor, expected: &Tensor, tolerance: f64) {
-    within(what, difference(found, expected) / largest(expected), tolerance);
+/// How many of two lists' entries differ; a missing one differs.
+pub fn differing<T: PartialEq>(found: &[T], expected: &[T]) -> f64 {
+    let apart = found.iter().zip(expected).filter(|(a, b)| a != b).count();
+    (apart + found.len().abs_diff(expected.len())) as f64
 }
 
 /// Gradients of the trainable parameters by name; every one of them must have taken part.

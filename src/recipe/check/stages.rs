@@ -25,6 +25,7 @@ pub(super) fn stages(root: &Spot<'_>, problems: &mut Problems) {
         reference(stage, &sets, problems);
         steps(stage, problems);
         grpo(stage, problems);
+        numerics(stage, root.dig(&["model", "dtype"]).and_then(|s| s.text()), problems);
     }
     for eval in &evals {
         from(eval, &trains, &evals, trains.len(), problems);
@@ -128,6 +129,26 @@ fn grpo(stage: &Spot<'_>, problems: &mut Problems) {
     {
         let hint = "equal completions of a group have no advantage over each other";
         spot.problem(problems, "true", "false", hint);
+    }
+}
+
+/// Prompt tokens that R1-AQA's trainer looks at (`max_prompt_length` of its train.py).
+const REFERENCE_WINDOW: i128 = 512;
+
+/// `reference-bf16` is bfloat16 through and through, and has the reference's window. (The number type of a policy that another recipe leaves is
+/// seen when it is loaded.)
+fn numerics(stage: &Spot<'_>, dtype: Option<&str>, problems: &mut Problems) {
+    let Some(spot) = stage.get("numerics").filter(|s| s.text() == Some("reference-bf16")) else { return };
+    if dtype == Some("float32") {
+        let hint = "the reference's numerics are those of a bfloat16 policy: write model.dtype: bfloat16, or numerics: fp32-logprobs";
+        spot.problem(problems, "fp32-logprobs for a float32 policy", "reference-bf16", hint);
+    }
+    let window = stage.get("grpo").and_then(|grpo| grpo.get("max_prompt_length"));
+    if let Some(window) = window.filter(|s| s.count().is_some_and(|n| n > REFERENCE_WINDOW)) {
+        let hint = "of a longer prompt the reference cuts the head and trains on its tail as if the policy had said it, which nobody wants: \
+                    lower it, or write numerics: fp32-logprobs, which takes prompts of any length";
+        let expected = format!("at most {REFERENCE_WINDOW}, the reference's window, with numerics: reference-bf16");
+        window.problem(problems, expected, window.node.describe(), hint);
     }
 }
 

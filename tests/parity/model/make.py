@@ -13,7 +13,7 @@ from transformers.utils import logging  # noqa: E402
 logging.disable_progress_bar()
 logging.set_verbosity_error()
 
-from py import checkpoints, clips, forward, order, sampling, terms, training  # noqa: E402
+from py import checkpoints, clips, forward, lora, numerics, order, sampling, terms, training  # noqa: E402
 
 
 def main():
@@ -26,6 +26,8 @@ def main():
     terms.make()
     order.make()
     training_errors = training.make(waves)
+    numerics.make(waves)
+    lora_errors = lora.make(waves)
     common.write_json(
         "certificate.json",
         {
@@ -37,6 +39,7 @@ def main():
             "float32 error against float64 (bf16: against float32)": {
                 "forward": forward_errors,
                 "training": training_errors,
+                "lora": lora_errors,
             },
         },
     )

@@ -24,7 +24,7 @@ from safetensors.torch import save_file  # noqa: E402
 ROOT = Path(__file__).resolve().parent.parent
 CLIPS = ROOT / "clips"
 CHECKPOINTS = ROOT / "checkpoints"
-PINNED = ["torch", "transformers", "tokenizers", "trl", "accelerate", "safetensors", "numpy"]
+PINNED = ["torch", "transformers", "tokenizers", "trl", "accelerate", "peft", "safetensors", "numpy"]
 NEW_TOKENS = 64
 
 

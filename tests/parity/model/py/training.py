@@ -1,4 +1,4 @@
-"""One GRPO batch and one SFT batch through the whole model: log-probs, loss, gradients, three updates."""
+"""One GRPO batch and one SFT batch through the whole model: log-probs, loss, gradients, five updates."""
 
 import torch
 from transformers import get_linear_schedule_with_warmup
@@ -176,16 +176,16 @@ def run(name, waves, dtype):
         out |= {f"sft.{kind}.loss": loss[None]}
         out |= {f"sft.{kind}.grad_norm": torch.stack([g.norm() for g in sft.values()]).norm()[None]}
         out |= digest(f"sft.{kind}.grad", sft.values())
-    return out, three_steps(model, ref_logps, batch), grads
+    return out, updates(model, ref_logps, batch), grads
 
 
-def three_steps(model, ref_logps, batch):
-    """Three updates on the same rollouts: AdamW 1e-3, clip 1.0, linear schedule over 5 steps."""
+def updates(model, ref_logps, batch):
+    """Five updates on the same rollouts: AdamW 1e-3, clip 1.0, linear schedule over 5 steps."""
     params = parameters(model)
     optimizer = torch.optim.AdamW(list(params.values()), lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0)
     schedule = get_linear_schedule_with_warmup(optimizer, 0, 5)
     out, losses, norms, rates = {}, [], [], []
-    for step in range(3):
+    for step in range(5):
         optimizer.zero_grad()
         terms = grpo_loss(model, ref_logps, batch)
         loss = sum(term[3] for term in terms) / len(terms)
@@ -195,7 +195,7 @@ def three_steps(model, ref_logps, batch):
         rates.append(schedule.get_last_lr()[0])
         optimizer.step()
         schedule.step()
-        if step in (0, 2):
+        if step in (0, 4):
             out |= digest(f"steps.{step}.param", params.values())
     out["steps.loss"], out["steps.grad_norm"] = torch.stack(losses), torch.stack(norms)
     out["steps.lr"] = torch.tensor(rates, dtype=torch.float64)
@@ -219,8 +219,8 @@ def make(waves):
             "smallest gradient norm": out["grpo.grad.norm"].min(),
             "grad_norm, relative": abs(out["grpo.grad_norm"] / exact["grpo.grad_norm"] - 1),
             "sft loss": largest_error(out["sft.sums"], exact["sft.sums"]),
-            "parameters after 3 steps, head": largest_error(steps["steps.2.param.head"], exact_steps["steps.2.param.head"]),
-            "parameters after 3 steps, norm": largest_error(steps["steps.2.param.norm"], exact_steps["steps.2.param.norm"]),
+            "parameters after 5 steps, head": largest_error(steps["steps.4.param.head"], exact_steps["steps.4.param.head"]),
+            "parameters after 5 steps, norm": largest_error(steps["steps.4.param.norm"], exact_steps["steps.4.param.norm"]),
         }
         errors[name] = {k: v if isinstance(v, str) else two_digits(v) for k, v in errors[name].items()}
         keep = ["grpo.loss", "grpo.grad_norm", "sft.token_mean.loss", "sft.sample_mean.loss"]

@@ -1,0 +1,41 @@
+"""The reference's own number types: a bfloat16 policy whose log-probs, KL and summed gradients are bfloat16."""
+
+import torch
+
+from .checkpoints import load
+from .common import write_tensors
+from .digest import digest
+from .training import advantages_of, parameters, logps_of, reference, rollouts, GROUP
+from .terms import token_terms, trl_loss
+
+
+def make(waves):
+    """Writes numerics.safetensors: per question what trl computes, and the gradient after both, added up in bfloat16."""
+    dtype = torch.bfloat16
+    model, proc = load("bf16", dtype)
+    ref = reference("bf16", dtype)
+    batch = rollouts(proc, waves)
+    out, params = {}, parameters(model)
+    for i, (prompt, ids, mask, rewards) in enumerate(batch):
+        with torch.no_grad():
+            ref_logps = logps_of(ref, prompt, ids, mask)
+        logps = logps_of(model, prompt, ids, mask)
+        assert logps.dtype == dtype
+        # Rewards are float32 in the reference, and so are the advantages.
+        loss, mean_kl = trl_loss(logps, ref_logps, advantages_of(rewards, GROUP), mask)
+        kl, _ = token_terms(logps, ref_logps, advantages_of(rewards, GROUP), mask)
+        (loss / len(batch)).backward()
+        out |= {
+            f"{i}.completion_ids": ids,
+            f"{i}.completion_mask": mask,
+            f"{i}.rewards": rewards,
+            f"{i}.logps": logps * mask,
+            f"{i}.ref_logps": ref_logps * mask,
+            f"{i}.per_token_kl": kl * mask,
+            f"{i}.loss": loss.float()[None],
+            f"{i}.mean_kl": torch.tensor([mean_kl], dtype=torch.float32),
+        }
+    grads = [p.grad for p in params.values()]
+    assert all(g.dtype == dtype for g in grads)
+    out |= digest("grad", grads)
+    write_tensors("numerics.safetensors", out)
