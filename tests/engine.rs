@@ -8,12 +8,12 @@ use aqa_bench::error::Kind as ErrorKind;
 use aqa_bench::generate::{Completion, Request, Stop, generate};
 use aqa_bench::model::Qwen2Audio;
 use aqa_bench::model::encoder::{Encoder, frames_needed, pooled_length};
+use aqa_bench::recipe::Numerics;
 use aqa_bench::recipe::Optimizer;
 use aqa_bench::sampling::Filters;
 use aqa_bench::seeds::Key;
 use aqa_bench::train::advantage;
 use aqa_bench::train::grpo::{Inputs, loss};
-use aqa_bench::recipe::Numerics;
 use aqa_bench::train::logps::{Group, completion_logprobs};
 use aqa_bench::train::optimizer::AdamW;
 use std::collections::BTreeSet;
@@ -134,7 +134,7 @@ fn what_cannot_be_generated_is_refused() {
 fn the_encoder_on_trimmed_frames_equals_the_encoder_on_thirty_seconds() {
     for name in ["mha", "gqa", "tied"] {
         let model = checkpoint(name).model;
-        for (kind, tolerance) in [(Kind::Float, 1e-5), (Kind::Double, 1e-13)] {
+        for (kind, row) in [(Kind::Float, "fast/encoder-float32"), (Kind::Double, "fast/encoder-float64")] {
             let model = in_kind(&model, kind);
             let encoder = Encoder::new(&model.config().audio, model.params()).unwrap();
             let cases = cases();
@@ -147,10 +147,10 @@ fn the_encoder_on_trimmed_frames_equals_the_encoder_on_thirty_seconds() {
             let (cut, whole) = (run(&cut, &valid), run(&whole, &valid));
             for (i, &n) in valid.iter().enumerate() {
                 let part = |t: &Tensor| t.get(i as i64).narrow(0, 0, pooled_length(n));
-                close_to_largest(&format!("{name} {kind:?} clip {i}"), &part(&cut), &part(&whole), tolerance);
+                close_to_largest(row, &format!("{name} clip {i}"), &part(&cut), &part(&whole));
                 let (own, own_valid) = model.input_features(&[clips[i]]);
                 let alone = run(&own, &own_valid).get(0).narrow(0, 0, pooled_length(n));
-                close_to_largest(&format!("{name} {kind:?} clip {i} alone"), &alone, &part(&whole), tolerance);
+                close_to_largest(row, &format!("{name} clip {i} alone"), &alone, &part(&whole));
             }
         }
     }
@@ -168,7 +168,7 @@ fn no_length_of_a_clip_is_cut_too_short() {
         let run = |frames: i64| no_grad(|| encoder.forward(&features.narrow(2, 0, frames), &[valid])).unwrap();
         let part = |t: &Tensor| t.narrow(1, 0, pooled_length(valid));
         let (cut, whole) = (run(needed), run(80));
-        close_to_largest(&format!("{valid} frames"), &part(&cut), &part(&whole), 1e-13);
+        close_to_largest("fast/encoder-float64", &format!("{valid} frames"), &part(&cut), &part(&whole));
         assert!(encoder.forward(&features.narrow(2, 0, needed - 2), &[valid]).is_err(), "{valid} frames from fewer");
     }
 }

@@ -8,8 +8,8 @@ use aqa_bench::audio::Features;
 use aqa_bench::model::Qwen2Audio;
 use aqa_bench::model::mask::LeftPadded;
 use aqa_bench::model::params::EMBED_POSITIONS;
-use aqa_bench::seeds::Key;
 use aqa_bench::recipe::Numerics;
+use aqa_bench::seeds::Key;
 use aqa_bench::train::logps::{Group, completion_logprobs};
 use support::*;
 use tch::{Device, Kind, Tensor};
@@ -137,10 +137,11 @@ fn packed_rows_equal_one_row_a_completion() {
     for name in ["mha", "gqa", "tied"] {
         let model = checkpoint(name).model;
         for (what, batch) in batches() {
-            for (kind, logprobs, gradient) in [(Kind::Double, 1e-11, 1e-10), (Kind::Float, 1e-5, 1e-4)] {
+            for (kind, width) in [(Kind::Double, "float64"), (Kind::Float, "float32")] {
                 let (apart, relative) = compare(&model, &batch, kind);
-                within(&format!("{kind:?} log-probabilities of {name}, {what}"), apart, logprobs);
-                within(&format!("{kind:?} gradients of {name}, {what}"), relative, gradient);
+                let what = format!("{name}, {what}");
+                within(&format!("fast/packed-logps-{width}"), &what, batch.len(), apart);
+                within(&format!("fast/packed-gradients-{width}"), &what, batch.len(), relative);
             }
         }
     }
@@ -151,7 +152,9 @@ fn groups_that_cannot_be_packed_are_refused() {
     let model = checkpoint("mha").model;
     let (odd, end) = (case("odd"), [ENDS[1]]);
     let group = |completions| Group { prompt: &odd.ids, audio: odd.audio(), completions };
-    let refused = |groups: &[Group<'_>]| completion_logprobs(&model, groups, PAD, Numerics::Fp32Logprobs).err().map(|e| e.to_string());
+    let refused = |groups: &[Group<'_>]| {
+        completion_logprobs(&model, groups, PAD, Numerics::Fp32Logprobs).err().map(|e| e.to_string())
+    };
     assert!(refused(&[group(vec![&end]), group(vec![&end, &end])]).unwrap().contains("groups of one size"));
     assert!(refused(&[group(vec![&end, &[]])]).unwrap().contains("at least one token"));
     assert!(refused(&[]).is_some());

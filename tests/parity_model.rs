@@ -137,7 +137,12 @@ fn every_position_of_a_prompt_is_the_reference_s() {
             let audio = model.encode_audio(&case.audio()).unwrap();
             let merged = model.embed(std::slice::from_ref(&case.ids), Some(&audio)).unwrap().squeeze_dim(0);
             close_to_largest(row(name), &format!("merged embeddings of {name}"), &merged, &states.get(0));
-            close_to_largest(row(name), &format!("last hidden states of {name}"), &hidden.squeeze_dim(0), &states.get(-1));
+            close_to_largest(
+                row(name),
+                &format!("last hidden states of {name}"),
+                &hidden.squeeze_dim(0),
+                &states.get(-1),
+            );
         }
     }
 }

@@ -7,7 +7,7 @@ use super::config::Config;
 use super::params::{Params, expected};
 use super::weights::{load_tensors, save_tensors};
 use crate::artifact::write;
-use crate::error::{Context, Error, Result};
+use crate::error::{Error, Result};
 use crate::recipe::Lora;
 use crate::seeds::Key;
 use crate::text::nearest;
@@ -74,8 +74,9 @@ fn linear_layers(config: &Config) -> Vec<(String, [i64; 2])> {
 /// Exit code 2 for a target that no linear layer has.
 pub fn matched(config: &Config, targets: &[String]) -> Result<Vec<(String, [i64; 2])>> {
     let layers = linear_layers(config);
-    let fits =
-        |target: &str, module: &str| module.strip_suffix(target).is_some_and(|head| head.is_empty() || head.ends_with('.'));
+    let fits = |target: &str, module: &str| {
+        module.strip_suffix(target).is_some_and(|head| head.is_empty() || head.ends_with('.'))
+    };
     let is = |target: &str, module: &str| target == ALL_LINEAR || fits(target, module);
     for target in targets {
         if !layers.iter().any(|(module, _)| is(target, module)) {

@@ -199,7 +199,11 @@ const STAGE: &[Key] = &[
         POSITIVE,
         "Questions a forward pass of the policy; changes memory, not the result beyond rounding. Default: questions_per_step.",
     ),
-    Key::optional("lora", Shape::Object(&LORA), "Adapters to train instead of the weights. Default: the weights are trained."),
+    Key::optional(
+        "lora",
+        Shape::Object(&LORA),
+        "Adapters to train instead of the weights. Default: the weights are trained.",
+    ),
     Key::optional(
         "numerics",
         Shape::Choice(&["fp32-logprobs", "reference-bf16"]),

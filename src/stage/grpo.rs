@@ -26,12 +26,7 @@ struct Rollout {
 }
 
 /// Accumulates the gradient of one step and says what it saw.
-pub(super) fn step(
-    trainer: &Trainer<'_>,
-    settings: &Grpo,
-    batch: &Batch<'_>,
-    optimizer: &mut AdamW,
-) -> Result<Step> {
+pub(super) fn step(trainer: &Trainer<'_>, settings: &Grpo, batch: &Batch<'_>, optimizer: &mut AdamW) -> Result<Step> {
     let started = Instant::now();
     let rollouts = roll_out(trainer, settings, batch)?;
     let rollout_seconds = started.elapsed().as_secs_f64();
@@ -47,7 +42,7 @@ pub(super) fn step(
         let reference = match &trainer.reference {
             Some(reference) => {
                 no_grad(|| completion_logprobs(reference, &groups, trainer.policy.pad, trainer.numerics))?.logprobs
-            },
+            }
             None => policy.logprobs.detach(),
         };
         let advantages: Vec<f64> = rollouts.iter().flat_map(|r| r.group.advantages.iter().copied()).collect();

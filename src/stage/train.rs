@@ -89,7 +89,9 @@ pub(super) fn run(
     }
     let reference = match &train.method {
         // Adapters leave the weights below them as they were.
-        Method::Grpo(settings) if settings.beta != 0.0 && train.lora.is_some() => Some(policy.model.without_adapters()?),
+        Method::Grpo(settings) if settings.beta != 0.0 && train.lora.is_some() => {
+            Some(policy.model.without_adapters()?)
+        }
         Method::Grpo(settings) if settings.beta != 0.0 => Some(ctx.load_policy(start)?.model),
         _ => None,
     };

@@ -103,12 +103,7 @@ impl Layout {
 ///
 /// # Errors
 /// Internal, when groups differ in size, a completion is empty, or audio and placeholders disagree.
-pub fn completion_logprobs(
-    model: &Qwen2Audio,
-    groups: &[Group<'_>],
-    pad: i64,
-    numerics: Numerics,
-) -> Result<Logprobs> {
+pub fn completion_logprobs(model: &Qwen2Audio, groups: &[Group<'_>], pad: i64, numerics: Numerics) -> Result<Logprobs> {
     let layout = Layout::new(groups, pad)?;
     let device = model.device();
     let tensor = |values: &[i64]| Tensor::from_slice(values).to_device(device);

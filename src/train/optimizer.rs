@@ -47,7 +47,14 @@ impl AdamW {
             let wide = if param.kind() == Kind::Double { Kind::Double } else { Kind::Float };
             let zeros = || Tensor::zeros(param.size(), (wide, param.device()));
             let master = (param.kind() != wide).then(|| param.detach().to_kind(wide));
-            Slot { name: name.clone(), param: param.shallow_clone(), master, exp_avg: zeros(), exp_avg_sq: zeros(), sum: None }
+            Slot {
+                name: name.clone(),
+                param: param.shallow_clone(),
+                master,
+                exp_avg: zeros(),
+                exp_avg_sq: zeros(),
+                sum: None,
+            }
         };
         Self { settings: settings.clone(), slots: params.trainable().map(slot).collect(), steps: 0, factor: 1.0 }
     }

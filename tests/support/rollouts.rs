@@ -2,8 +2,8 @@
 
 use super::*;
 use aqa_bench::model::params::{EMBED_POSITIONS, Params};
-use aqa_bench::train::logps::{Group, Logprobs, completion_logprobs};
 use aqa_bench::recipe::Numerics;
+use aqa_bench::train::logps::{Group, Logprobs, completion_logprobs};
 use aqa_bench::train::{advantage, grpo};
 use tch::no_grad;
 
@@ -117,7 +117,8 @@ impl Run {
     /// Summed cross-entropy of each SFT target.
     pub fn sft_sums(&self) -> Tensor {
         let groups = self.targets.iter().enumerate().map(|(i, target)| self.group("sft", i, vec![target]));
-        let scored = completion_logprobs(&self.model, &groups.collect::<Vec<_>>(), PAD, Numerics::Fp32Logprobs).unwrap();
+        let scored =
+            completion_logprobs(&self.model, &groups.collect::<Vec<_>>(), PAD, Numerics::Fp32Logprobs).unwrap();
         -(scored.logprobs * scored.mask).sum_dim_intlist([1i64].as_slice(), false, None::<Kind>)
     }
 

@@ -1,6 +1,7 @@
 """LoRA as peft 0.14.0 does it: forward, gradients, one update, merge."""
 
 import copy
+import json
 import shutil
 
 import torch
@@ -99,8 +100,12 @@ def run(name, waves, dtype):
         with torch.no_grad():
             for key, p in params.items():
                 p.copy_(out[f"initial.{key}"])
-        model.save_pretrained(folder)
+        model.save_pretrained(folder, save_embedding_layers=False)
         (folder / "README.md").unlink(missing_ok=True)
+        # The order of a set, and the path of the base, differ from run to run.
+        saved = json.loads((folder / "adapter_config.json").read_text())
+        saved |= {"base_model_name_or_path": None, "target_modules": sorted(saved["target_modules"])}
+        (folder / "adapter_config.json").write_text(json.dumps(saved, indent=2) + "\n")
         for file in folder.iterdir():
             file.chmod(0o644)
         with torch.no_grad():

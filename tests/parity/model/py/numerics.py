@@ -38,4 +38,16 @@ def make(waves):
     grads = [p.grad for p in params.values()]
     assert all(g.dtype == dtype for g in grads)
     out |= digest("grad", grads)
+    # How far bfloat16 itself is from float32 over the same weights, in parts of each gradient's norm, worst tensor.
+    wide, _ = load("bf16", torch.float32)
+    wide_ref = reference("bf16", torch.bfloat16).float()
+    total = 0
+    for prompt, ids, mask, rewards in batch:
+        with torch.no_grad():
+            ref_logps = logps_of(wide_ref, prompt, ids, mask)
+        loss, _ = trl_loss(logps_of(wide, prompt, ids, mask), ref_logps, advantages_of(rewards, GROUP), mask)
+        total = total + loss / len(batch)
+    exact = torch.autograd.grad(total, list(parameters(wide).values()))
+    apart = [(g.float() - e).abs().max() / e.norm() for g, e in zip(grads, exact, strict=True)]
+    out["rounding"] = torch.stack(apart).max()[None]
     write_tensors("numerics.safetensors", out)
