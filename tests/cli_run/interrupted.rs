@@ -63,7 +63,7 @@ fn a_run_killed_anywhere_ends_as_an_undisturbed_one() {
 }
 
 /// A run killed in a stage when it holds `has` and not yet `not`. On a busy machine the moment can be missed: then once more.
-fn killed_between(run: &Path, more: &[&str], name: &str, has: &str, not: &str) -> PathBuf {
+pub fn killed_between(run: &Path, more: &[&str], name: &str, has: &str, not: &str) -> PathBuf {
     for _ in 0..5 {
         let at = || stage(run, name, ".partial").is_some_and(|folder| folder.join(has).exists());
         let killed = kill_when(&arguments(TINY, run, more), at);

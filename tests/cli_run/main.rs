@@ -13,4 +13,5 @@ mod bad_model;
 mod folder;
 mod inspect;
 mod interrupted;
+mod modes;
 mod whole;
