@@ -105,6 +105,14 @@ impl Reader<'_> {
         }
     }
 
+    /// A setting that must be there, with the one value that is implemented.
+    fn required(&mut self, key: &str, value: &Value) {
+        match self.object.get(key) {
+            None => self.wrong(key, &format!("{value} (nothing else is implemented)"), &Value::Null),
+            Some(_) => self.only(key, value),
+        }
+    }
+
     /// A setting of which only one value is implemented.
     fn only(&mut self, key: &str, value: &Value) {
         if let Some(found) = self.object.get(key)
@@ -137,7 +145,8 @@ impl Config {
         let audio_value = value.get("audio_config").unwrap_or(&empty);
 
         let mut top = Reader { file, at: "", object: value, problems: &mut problems };
-        top.only("model_type", &json!("qwen2_audio"));
+        top.required("model_type", &json!("qwen2_audio"));
+        top.only("architectures", &json!(["Qwen2AudioForConditionalGeneration"]));
         // The library's default where the key is absent; the caller holds it against the tokenizer's `<|AUDIO|>`.
         let five = top.object.get("audio_token_id").and_then(Value::as_i64);
         let audio_token_index = top.int("audio_token_index", five.or(Some(151_646)));
@@ -152,7 +161,11 @@ impl Config {
         };
 
         let mut r = Reader { file, at: "audio_config.", object: audio_value, problems: &mut problems };
-        for (key, value) in [("activation_function", json!("gelu")), ("scale_embedding", json!(false))] {
+        for (key, value) in [
+            ("model_type", json!("qwen2_audio_encoder")),
+            ("activation_function", json!("gelu")),
+            ("scale_embedding", json!(false)),
+        ] {
             r.only(key, &value);
         }
         let audio = AudioConfig {
@@ -177,6 +190,11 @@ impl Config {
             ("rope_scaling", Value::Null),
         ] {
             r.only(key, &value);
+        }
+        if let Some(types) = text_value.get("layer_types").and_then(Value::as_array)
+            && let Some(other) = types.iter().find(|kind| **kind != "full_attention")
+        {
+            r.wrong("layer_types", "\"full_attention\" everywhere (nothing else is implemented)", other);
         }
         if let Some(kind) = rope.and_then(|v| v.get("rope_type"))
             && kind != "default"
@@ -319,7 +337,7 @@ mod tests {
 
     #[test]
     fn every_key_that_does_not_fit_is_named() {
-        let bad = json!({"audio_token_index": "x", "text_config": {"hidden_size": -3, "hidden_act": "relu"},
+        let bad = json!({"model_type": "qwen2_audio", "audio_token_index": "x", "text_config": {"hidden_size": -3, "hidden_act": "relu"},
             "audio_config": {"activation_function": "relu"}});
         let text = Config::from_json(&bad, "c.json").unwrap_err().to_string();
         for part in [
@@ -330,6 +348,43 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} not in {text}");
         }
+    }
+
+    /// What would be run wrongly is refused by the name of the setting.
+    #[test]
+    fn what_is_not_implemented_is_refused_by_name() {
+        let good = json!({"model_type": "qwen2_audio", "architectures": ["Qwen2AudioForConditionalGeneration"],
+            "audio_config": {"model_type": "qwen2_audio_encoder"}, "text_config": {"sliding_window": 32768, "use_sliding_window": false,
+            "rope_scaling": null, "layer_types": ["full_attention", "full_attention"]}});
+        assert!(Config::from_json(&good, "c.json").is_ok(), "a window that is not in use is none");
+        for (path, value, part) in [
+            ("/model_type", json!("qwen2_5_omni"), "model_type: expected \"qwen2_audio\""),
+            ("/architectures", json!(["Qwen2AudioForSequenceClassification"]), "architectures: expected"),
+            ("/audio_config/model_type", json!("whisper"), "audio_config.model_type"),
+            ("/text_config", json!({"model_type": "llama"}), "text_config.model_type: expected \"qwen2\""),
+            ("/text_config/use_sliding_window", json!(true), "text_config.use_sliding_window: expected false"),
+            ("/text_config/layer_types", json!(["full_attention", "sliding_attention"]), "found \"sliding_attention\""),
+            (
+                "/text_config/rope_scaling",
+                json!({"type": "yarn", "factor": 4.0}),
+                "text_config.rope_scaling: expected null",
+            ),
+            (
+                "/text_config",
+                json!({"rope_parameters": {"rope_type": "linear", "factor": 2.0}}),
+                "rope_parameters.rope_type",
+            ),
+            ("/text_config", json!({"use_mrope": true}), "text_config.use_mrope"),
+            ("/text_config", json!({"head_dim": 64}), "text_config.head_dim: expected 128"),
+        ] {
+            let mut bad = good.clone();
+            *bad.pointer_mut(path).unwrap() = value;
+            let error = Config::from_json(&bad, "c.json").unwrap_err();
+            assert_eq!(error.kind(), crate::error::Kind::Inputs);
+            assert!(error.to_string().contains(part), "{part} not in {error}");
+        }
+        let nameless = Config::from_json(&json!({"hidden_size": 4}), "c.json").unwrap_err().to_string();
+        assert!(nameless.contains("model_type: expected \"qwen2_audio\""), "{nameless}");
     }
 
     #[test]

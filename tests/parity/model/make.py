@@ -13,7 +13,7 @@ from transformers.utils import logging  # noqa: E402
 logging.disable_progress_bar()
 logging.set_verbosity_error()
 
-from py import checkpoints, clips, forward, lora, numerics, order, sampling, terms, training  # noqa: E402
+from py import checkpoints, clips, forward, lora, numerics, order, ours, sampling, terms, training  # noqa: E402
 
 
 def main():
@@ -28,6 +28,7 @@ def main():
     training_errors = training.make(waves)
     numerics.make(waves)
     lora_errors = lora.make(waves)
+    ours.make(waves)
     common.write_json(
         "certificate.json",
         {
