@@ -7,4 +7,4 @@ pub mod types;
 pub mod write;
 
 pub use layout::{RunFolder, StageFolder};
-pub use types::{EvalRecord, Expectation, Manifest, Provenance, SCHEMA, Sample, StageState};
+pub use types::{EvalRecord, Expectation, Hearing, Manifest, Provenance, SCHEMA, Sample, StageState};

@@ -108,6 +108,46 @@ pub struct EvalRecord {
     /// Clips that were damaged though they could be read.
     #[serde(default)]
     pub damaged: u64,
+    /// Whether the policy heard the clips; absent when none of the clips tried could tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hearing: Option<Hearing>,
+}
+
+/// What the logits behind the prompt did when only the samples of the clip were changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Hearing {
+    /// Clips that were tried.
+    pub clips: u64,
+    /// Largest change of a logit when the clip is silence, as a part of the largest logit; of the clip that moved it least.
+    pub silence: f64,
+    /// Likewise when the parts of the clip stand in another order.
+    pub shuffled: f64,
+    /// Audio placeholders in the prompts.
+    pub audio_tokens: u64,
+    /// Audio embeddings that the encoder made.
+    pub audio_embeddings: u64,
+}
+
+impl Hearing {
+    /// The part of the largest logit that must move. A model that does not hear moves nothing at all: nothing but the samples differs.
+    pub const LEAST: f64 = 1e-3;
+
+    /// Whether it heard.
+    pub fn heard(&self) -> bool {
+        self.audio_tokens == self.audio_embeddings && self.silence > Self::LEAST && self.shuffled > Self::LEAST
+    }
+
+    /// The finding in a sentence.
+    pub fn in_words(&self) -> String {
+        let Self { clips, silence, shuffled, audio_tokens, audio_embeddings } = self;
+        format!(
+            "{} ({clips} {}): silence moves the logits by {:.2} % of the largest or more, a shuffled clip by {:.2} %; {audio_tokens} audio tokens, {audio_embeddings} embeddings",
+            if self.heard() { "audio was heard" } else { "AUDIO WAS NOT HEARD" },
+            if *clips == 1 { "clip" } else { "clips" },
+            100.0 * silence,
+            100.0 * shuffled,
+        )
+    }
 }
 
 /// One line of `samples.jsonl`: one question, as soon as it is done.

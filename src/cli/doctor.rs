@@ -1,10 +1,16 @@
 //! `doctor`: what this machine has, in a form to paste into an issue.
 
-use super::print;
+use super::{DoctorArgs, print};
 use crate::error::Result;
 use std::fmt::Write;
 
-pub(super) fn run() -> Result<()> {
+pub(super) fn run(args: &DoctorArgs) -> Result<()> {
+    if args.model.is_some() {
+        #[cfg(feature = "torch")]
+        return super::hearing::run(args);
+        #[cfg(not(feature = "torch"))]
+        return Err(super::no_engine());
+    }
     let mut out = format!("aqa-bench  {} ({})\n", env!("CARGO_PKG_VERSION"), env!("AQA_COMMIT"));
     engine(&mut out);
     let threads = std::thread::available_parallelism().map_or_else(|e| e.to_string(), |n| n.to_string());

@@ -5,11 +5,9 @@ use crate::audio;
 use crate::error::{Error, Result};
 use crate::generate::{Request, Stop, generate};
 use crate::model::checkpoint::Checkpoint;
-use crate::model::config::Config;
 use crate::model::mask::LeftPadded;
 use crate::model::{guard, weights};
 use crate::prompt::tokens::AUDIO;
-use crate::recipe::Dtype;
 use crate::sampling::Filters;
 use tch::{Kind, Tensor, no_grad};
 
@@ -26,11 +24,7 @@ pub(super) fn run(args: &InspectArgs) -> Result<()> {
         )));
     }
     let device = device::parse(&args.device)?;
-    let dtype = match args.dtype {
-        Some(DtypeArg::Float32) => Dtype::Float32,
-        Some(DtypeArg::Bfloat16) => Dtype::Bfloat16,
-        None => Config::load(&args.model)?.dtype,
-    };
+    let dtype = DtypeArg::or_of(args.dtype, &args.model)?;
     let text = guard(|| {
         let checkpoint = Checkpoint::load(&args.model, dtype, device)?;
         let tensors = no_grad(|| tensors(&checkpoint, args))?;

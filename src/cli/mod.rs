@@ -7,6 +7,8 @@ mod claims;
 mod device;
 mod doctor;
 #[cfg(feature = "torch")]
+mod hearing;
+#[cfg(feature = "torch")]
 mod inspect;
 #[cfg(feature = "torch")]
 mod openmp;
@@ -106,8 +108,8 @@ enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// What this machine has: libtorch, CUDA, threads, memory, cache
-    Doctor,
+    /// What this machine has: libtorch, CUDA, threads, memory, cache; with --model, whether a model hears
+    Doctor(DoctorArgs),
 }
 
 /// A recipe, with overrides.
@@ -165,6 +167,23 @@ struct InspectArgs {
     dtype: Option<DtypeArg>,
 }
 
+/// What `doctor` takes.
+#[derive(Debug, Clone, Args)]
+struct DoctorArgs {
+    /// A checkpoint folder in Hugging Face layout: is it whole, and do silence and a shuffled clip change what it says?
+    #[arg(long)]
+    model: Option<PathBuf>,
+    /// The clip to try (default: a scale of eight tones)
+    #[arg(long, requires = "model")]
+    audio: Option<PathBuf>,
+    /// Where to compute: cpu, cuda or cuda:N
+    #[arg(long, default_value = "cpu", requires = "model")]
+    device: String,
+    /// Number type to load as (default: what config.json says)
+    #[arg(long, value_enum, requires = "model")]
+    dtype: Option<DtypeArg>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     Text,
@@ -188,6 +207,19 @@ enum RuleArg {
 enum DtypeArg {
     Float32,
     Bfloat16,
+}
+
+#[cfg(feature = "torch")]
+impl DtypeArg {
+    /// The number type to load a checkpoint as: the one asked for, else what its config.json says.
+    fn or_of(asked: Option<Self>, model: &std::path::Path) -> Result<crate::recipe::Dtype> {
+        use crate::recipe::Dtype;
+        match asked {
+            Some(DtypeArg::Float32) => Ok(Dtype::Float32),
+            Some(DtypeArg::Bfloat16) => Ok(Dtype::Bfloat16),
+            None => Ok(crate::model::config::Config::load(model)?.dtype),
+        }
+    }
 }
 
 /// Parses the arguments, runs the command, prints an error once and returns its exit code.
@@ -228,7 +260,7 @@ fn dispatch(command: Command) -> Result<()> {
             // https://github.com/clap-rs/clap/issues/6421
             print(&String::from_utf8_lossy(&script).replace("aqa__subcmd__bench", "aqa__bench"))
         }
-        Command::Doctor => doctor::run(),
+        Command::Doctor(args) => doctor::run(&args),
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! A prompt runs once, however many completions it gets; finished rows leave the batch.
 
+pub mod hearing;
+
 use crate::audio::Features;
 use crate::error::{Error, Result};
 use crate::model::Qwen2Audio;

@@ -4,7 +4,7 @@ use super::claims::{self, Claim};
 use super::load::Run;
 use super::table::{Entry, Kind, Row};
 use super::versions;
-use crate::artifact::EvalRecord;
+use crate::artifact::{EvalRecord, Hearing};
 use crate::error::Result;
 use crate::pins::Sha256;
 use crate::score::stats;
@@ -56,6 +56,7 @@ pub(super) fn caption(entries: &[Entry<'_>], rows: &[Row]) -> Result<Vec<String>
     )];
     lines.extend(data(entries)?);
     lines.extend(by_rows(entries, |e| settings(&e.eval.record)));
+    lines.extend(by_rows(entries, |e| hearing(&e.eval.record)));
     lines.extend(by_rows(entries, |e| origin(e.run)));
     lines.push(
         "Of the questions asked, every one is correct, wrong, without an answer, or failed (no usable clip, engine error); \
@@ -100,6 +101,10 @@ fn settings(record: &EvalRecord) -> String {
         format!("partial, {} of {} questions asked", record.asked, record.questions)
     };
     format!("{asked}; prompt `{}`; {}", record.prompt, record.decoding)
+}
+
+fn hearing(record: &EvalRecord) -> String {
+    record.hearing.as_ref().map_or_else(|| "whether the audio was heard is not known".to_owned(), Hearing::in_words)
 }
 
 fn origin(run: &Run) -> String {

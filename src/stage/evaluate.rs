@@ -4,14 +4,16 @@ use super::prepare::{Prepared, prepare};
 use super::{Context, policy};
 use crate::artifact::jsonl::{self, Appender};
 use crate::artifact::layout::StageFolder;
-use crate::artifact::{EvalRecord, SCHEMA, Sample, write};
+use crate::artifact::{EvalRecord, Hearing, SCHEMA, Sample, write};
+use crate::audio;
 use crate::data::Example;
 use crate::error::{Context as _, Error, Kind, Result};
-use crate::generate::{Completion, Request, Stop, generate};
+use crate::generate::{Completion, Request, Stop, generate, hearing};
 use crate::model::checkpoint::Checkpoint;
 use crate::pins::Sha256;
 use crate::plan::{Data, Policy};
-use crate::progress::Progress;
+use crate::progress::{Progress, say};
+use crate::prompt;
 use crate::recipe::Eval;
 use crate::sampling::Filters;
 use crate::score::{self, Judged, Verdict};
@@ -43,6 +45,7 @@ pub(super) fn run(ctx: &Context<'_>, job: &Job<'_>, partial: &Path) -> Result<()
     check(job.eval, &examples)?;
     let policy = ctx.load_policy(job.policy)?;
     let filters = Filters::resolve(&job.eval.decoding, &policy.generation_config)?;
+    let hearing = listen(job.eval, &policy, &examples)?;
 
     let mut log = Appender::open(&folder.samples())?;
     let recorded = jsonl::read::<Sample>(&folder.samples())?.rows;
@@ -74,7 +77,7 @@ pub(super) fn run(ctx: &Context<'_>, job: &Job<'_>, partial: &Path) -> Result<()
         let text = text.internal(|| format!("cannot write {}", folder.samples().display()))?;
         write::replace(&folder.samples(), text.as_bytes())?;
     }
-    let score = finish(ctx, job, &folder, &examples, &ordered, questions, &filters)?;
+    let score = finish(ctx, job, &folder, &examples, &ordered, questions, &filters, hearing)?;
     progress.finish(&format!("accuracy {:.2} ({} of {})", score.accuracy, score.correct, score.total));
     Ok(())
 }
@@ -93,6 +96,24 @@ pub(super) fn check(eval: &Eval, examples: &[Example]) -> Result<()> {
         )));
     }
     Ok(())
+}
+
+/// Clips that the policy's hearing is tested on, and questions that are looked through for them.
+const LISTEN_TO: usize = 4;
+const LOOK_AT: usize = 16;
+
+/// Tests on the first clips that can tell whether the policy hears them; says so when it does not. A question that cannot be put is passed
+/// over here, and is a failed record later.
+fn listen(eval: &Eval, policy: &Checkpoint, examples: &[Example]) -> Result<Option<Hearing>> {
+    let clip = |example: &Example| {
+        prepare(example, eval.prompt, &policy.tokenizer, &policy.template).ok()?;
+        Some((audio::load(&example.audio).ok()?.samples, prompt::text(eval.prompt, example)))
+    };
+    let found = hearing::hearing(policy, examples.iter().take(LOOK_AT).filter_map(clip), LISTEN_TO)?;
+    if let Some(found) = found.as_ref().filter(|found| !found.heard()) {
+        say(format_args!("{}: {}", eval.name, found.in_words()));
+    }
+    Ok(found)
 }
 
 /// One record for every question of a batch; a question that cannot be put is a record too.
@@ -189,6 +210,7 @@ fn finish(
     samples: &[&Sample],
     questions: usize,
     filters: &Filters,
+    hearing: Option<Hearing>,
 ) -> Result<score::Score> {
     let predictions: Vec<serde_json::Value> = examples
         .iter()
@@ -226,6 +248,7 @@ fn finish(
         cropped: count(|s| s.cropped),
         truncated: count(|s| s.truncated),
         damaged: count(|s| !s.damage.is_empty()),
+        hearing,
     };
     write::replace_json(&folder.eval(), &record)?;
     Ok(score)

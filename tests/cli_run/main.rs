@@ -10,6 +10,7 @@ mod report_runs;
 mod bad_clips;
 mod bad_disk;
 mod bad_model;
+mod doctor;
 mod folder;
 mod inspect;
 mod interrupted;

@@ -193,6 +193,7 @@ fn write_eval(run: &RunFolder, eval: &Eval) {
         cropped: 1,
         truncated: 0,
         damaged: 0,
+        hearing: None,
     };
     create_json(&at.eval(), &record).unwrap();
 }

@@ -1,0 +1,54 @@
+//! `doctor --model`: whether a checkpoint is whole, and whether it hears.
+
+use super::{DoctorArgs, DtypeArg, device, openmp, print};
+use crate::audio;
+use crate::error::{Error, Result};
+use crate::generate::hearing;
+use crate::model::checkpoint::Checkpoint;
+use crate::model::guard;
+use crate::recipe::Dtype;
+use std::fmt::Write;
+
+/// Under the clip; any question would do.
+const TEXT: &str = "What is heard in the audio?";
+
+pub(super) fn run(args: &DoctorArgs) -> Result<()> {
+    openmp::settle();
+    let Some(model) = &args.model else { return Err(Error::internal("doctor --model without a model")) };
+    let device = device::parse(&args.device)?;
+    let dtype = DtypeArg::or_of(args.dtype, model)?;
+    let (samples, name) = match &args.audio {
+        Some(path) => (audio::load(path)?.samples, path.display().to_string()),
+        None => (hearing::scale(), "a scale of eight tones".to_owned()),
+    };
+    let seconds = samples.len() as f64 / f64::from(audio::SAMPLE_RATE);
+    let (found, parameters) = guard(|| {
+        let checkpoint = Checkpoint::load(model, dtype, device)?;
+        let found = hearing::hearing(&checkpoint, [(samples, TEXT.to_owned())].into_iter(), 1)?;
+        Ok((found, checkpoint.model.params().count()))
+    })?;
+    let Some(found) = found else {
+        return Err(Error::inputs(format!(
+            "{name}: a clip that is silent, or the same in any order, cannot tell: choose another"
+        )));
+    };
+    let numbers = match dtype {
+        Dtype::Float32 => "float32",
+        Dtype::Bfloat16 => "bfloat16",
+    };
+    let mut out = format!("model      {}: {parameters} parameters, {numbers}\n", model.display());
+    let (tokens, embeddings) = (found.audio_tokens, found.audio_embeddings);
+    let _ = writeln!(out, "clip       {name}, {seconds:.2} s: {tokens} audio tokens, {embeddings} embeddings");
+    let _ = writeln!(out, "silence    moves the logits by {:.2} % of the largest", 100.0 * found.silence);
+    let _ = writeln!(out, "shuffled   moves the logits by {:.2} % of the largest", 100.0 * found.shuffled);
+    let _ = writeln!(out, "heard      {}", if found.heard() { "yes" } else { "no" });
+    print(&out)?;
+    if found.heard() {
+        return Ok(());
+    }
+    Err(Error::difference(format!(
+        "{}: the model does not hear: nothing but the samples was changed, and the logits stayed within {:.1} % (are the audio tower and the projector trained weights?)",
+        model.display(),
+        100.0 * crate::artifact::Hearing::LEAST
+    )))
+}
