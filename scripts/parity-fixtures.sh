@@ -3,7 +3,7 @@
 #
 # Every folder of tests/parity with a make.py is made: with the packages of its own requirements.txt if it has one, else of
 # tests/parity/requirements.txt. Each of the two sets gets a virtual environment in $AQA_CACHE (default ~/.cache/aqa-bench), once:
-# about 9 GB together and a few minutes of downloads from PyPI. $AQA_PYTHON, if set, stands for tests/parity/requirements.txt.
+# about 11 GB together and a few minutes of downloads from PyPI. $AQA_PYTHON, if set, stands for tests/parity/requirements.txt.
 #
 # Fixtures about real data need it at $AQA_SHARED (default ../shared); where it is absent they stay as they are, and are named.
 set -euo pipefail

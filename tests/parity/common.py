@@ -80,7 +80,7 @@ def write_json(path, head, **tables):
     path.write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")
 
 
-def write_tensors(path, tensors, metadata, slack=0.0):
+def write_tensors(path, tensors, made_with, slack=0.0):
     """Writes numpy arrays. With `slack` a committed file stays whose arrays are the new ones within it: decoders of lossy
     formats choose their kernels by processor, and no switch turns that off."""
     import numpy as np
@@ -94,5 +94,6 @@ def write_tensors(path, tensors, metadata, slack=0.0):
         if 0 < moved <= slack:
             print(f"  {path.name} stays: this processor's kernels move samples by {moved:.1e}, at most {slack} is allowed", file=sys.stderr)
             return
-    save_file(tensors, path, metadata)
+    # One entry: safetensors writes several in an order that changes from run to run.
+    save_file(tensors, path, {"made_with": ", ".join(f"{name} {version}" for name, version in made_with.items())})
     path.chmod(0o644)
