@@ -103,6 +103,8 @@ fn real_clips_make_as_many_audio_tokens_as_in_the_reference() {
     assert_eq!((loaded.len(), by_libsndfile.len(), by_ffmpeg.len()), (73, 73, 10));
     let mut different = std::collections::BTreeSet::new();
     for (id, fact) in &loaded {
+        // Rate, channels, samples, checksum: what torchaudio loads is what libsndfile reads, and that is what we are held to.
+        assert_eq!(fact.as_array().unwrap()[..4], by_libsndfile[id].as_array().unwrap()[..4], "{id}");
         let clip = audio::load(&folder.join(format!("{id}.wav"))).unwrap();
         let samples = fact[4].as_u64().unwrap().min(MAX_SAMPLES as u64);
         assert_eq!(clip.samples.len() as u64, samples, "{id}: samples at 16 kHz");

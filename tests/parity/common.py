@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import zlib
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 # The choice of kernels by processor is turned off, so that bytes do not depend on the machine.
@@ -29,8 +29,12 @@ PYTHON = "%d.%d" % sys.version_info[:2]
 def versions(requirements, names):
     """The installed versions of packages; ends the program if one is not what a requirements file pins."""
     pins = dict(line.split("#")[0].strip().split("==") for line in requirements.read_text().splitlines() if "==" in line)
-    found = {name: version(name).split("+")[0] for name in names}
+    found = {}
     for name in names:
+        try:
+            found[name] = version(name).split("+")[0]
+        except PackageNotFoundError:
+            found[name] = "none"
         if found[name] != pins.get(name):
             sys.exit(f"{name}: {requirements} pins {pins.get(name)}, found {found[name]}")
     return found
