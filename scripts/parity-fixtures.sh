@@ -1,13 +1,17 @@
 #!/usr/bin/env bash
-# Makes the parity fixtures anew, into the same places, and ends with 3 if any of them changed.
+# Makes the parity fixtures anew, into the same places, and ends with 3 if any of them is not what is committed.
 #
-# Python: $AQA_PYTHON if set (it must have what tests/parity/requirements.txt pins), else a virtual environment of our own
-# in $AQA_CACHE (default ~/.cache/aqa-bench), made once: about 4 GB and a minute or two of downloads.
+# Every folder of tests/parity with a make.py is made: with the packages of its own requirements.txt if it has one, else of
+# tests/parity/requirements.txt. Each of the two sets gets a virtual environment in $AQA_CACHE (default ~/.cache/aqa-bench), once:
+# about 11 GB together and a few minutes of downloads from PyPI. $AQA_PYTHON, if set, stands for tests/parity/requirements.txt.
+#
+# Fixtures about real data need it at $AQA_SHARED (default ../shared); where it is absent they stay as they are, and are named.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-if [ -z "${AQA_PYTHON:-}" ]; then
-    requirements=tests/parity/requirements.txt
+# The Python of a virtual environment with what a requirements file pins.
+python_with() {
+    local requirements=$1 venv python version
     venv="${AQA_CACHE:-$HOME/.cache/aqa-bench}/parity-$(sha256sum "$requirements" | cut -c1-12)"
     if [ ! -e "$venv/complete" ]; then
         python=$(command -v python3.11 || command -v python3) || {
@@ -20,23 +24,31 @@ if [ -z "${AQA_PYTHON:-}" ]; then
                 "install 3.11, or set AQA_PYTHON" >&2
             exit 4
         fi
+        echo "parity-fixtures: installing $requirements into $venv" >&2
         rm -rf "$venv"
         "$python" -m venv "$venv"
-        "$venv/bin/pip" install --quiet -r "$requirements"
+        "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$requirements" >&2
         touch "$venv/complete"
     fi
-    AQA_PYTHON="$venv/bin/python"
-fi
+    echo "$venv/bin/python"
+}
 
 export PYTHONDONTWRITEBYTECODE=1
 for make in tests/parity/*/make.py; do
+    own="$(dirname "$make")/requirements.txt"
+    if [ -e "$own" ]; then
+        python=$(python_with "$own")
+    else
+        python=${AQA_PYTHON:-$(python_with tests/parity/requirements.txt)}
+    fi
     echo "$make" >&2
-    "$AQA_PYTHON" "$make"
+    "$python" "$make"
 done
 
-if [ -n "$(git status --porcelain -- tests/parity)" ]; then
-    git --no-pager diff --stat -- tests/parity >&2
-    git status --short -- tests/parity >&2
+# Scripts and pages are no fixtures: editing them is no change of a fixture.
+changed=$(git status --short -- tests/parity ':!*.py' ':!*.md' ':!*/requirements*.txt' ':!tests/parity/table.tsv')
+if [ -n "$changed" ]; then
+    echo "$changed" >&2
     echo "parity-fixtures: the fixtures differ from the committed ones (above)" >&2
     exit 3
 fi

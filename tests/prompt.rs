@@ -7,6 +7,8 @@ use aqa_bench::recipe::PromptStyle;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
+mod measured;
+
 fn parity() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity/prompt")
 }
@@ -24,25 +26,24 @@ fn numbers(value: &Value) -> Vec<usize> {
 }
 
 /// Every code point against alternating runs that start with "does not hold".
-fn assert_runs(runs: &[usize], holds: fn(char) -> bool) {
+fn hold_runs(class: &str, runs: &[usize], holds: fn(char) -> bool) {
     assert_eq!(runs.iter().sum::<usize>(), 0x11_0000, "the fixture covers every code point");
-    let mut start = 0;
-    for (index, length) in runs.iter().enumerate() {
-        for point in (start..start + length).filter_map(|p| char::from_u32(p as u32)) {
-            assert_eq!(holds(point), index % 2 == 1, "U+{:04X}", u32::from(point));
-        }
-        start += length;
-    }
+    let theirs = runs.iter().enumerate().flat_map(|(i, &length)| std::iter::repeat_n(i % 2 == 1, length));
+    let pairs = theirs.enumerate().filter_map(|(p, theirs)| char::from_u32(p as u32).map(|c| (c, theirs)));
+    let different: Vec<char> = pairs.filter(|&(c, theirs)| holds(c) != theirs).map(|(c, _)| c).collect();
+    let what = format!("{class}: {:?}", &different[..different.len().min(5)]);
+    measured::within("prompt/characters", &what, 0x11_0000 - 0x800, different.len() as f64);
 }
 
 #[test]
 fn characters_are_classed_as_python_classes_them() {
     let python = fixture("python_text.json");
     assert_eq!(python["unicode"], "14.0.0");
-    assert_runs(&numbers(&python["printable_runs"]), python::is_printable);
-    assert_runs(&numbers(&python["word_runs"]), python::is_word);
+    hold_runs("printable", &numbers(&python["printable_runs"]), python::is_printable);
+    hold_runs("word", &numbers(&python["word_runs"]), python::is_word);
     let space: Vec<usize> = ('\0'..=char::MAX).filter(|&c| python::is_space(c)).map(|c| c as usize).collect();
-    assert_eq!(space, numbers(&python["space"]));
+    let theirs = numbers(&python["space"]);
+    measured::within("prompt/characters", "space", theirs.len(), measured::differing(&space, &theirs));
 }
 
 #[test]
@@ -74,10 +75,12 @@ fn reprs_are_python_s() {
     let strings = python["repr"].as_object().unwrap();
     assert!(strings.len() > 300);
     for (text, expected) in strings {
-        assert_eq!(repr::string(text), expected.as_str().unwrap());
+        let differs = f64::from(repr::string(text) != expected.as_str().unwrap());
+        measured::within("prompt/repr", &format!("{text:?} as {expected}"), 1, differs);
     }
     for case in python["list_repr"].as_array().unwrap() {
-        assert_eq!(repr::list(&texts(&case["items"])), case["repr"].as_str().unwrap());
+        let differs = f64::from(repr::list(&texts(&case["items"])) != case["repr"].as_str().unwrap());
+        measured::within("prompt/repr", &case.to_string(), 1, differs);
     }
 }
 
@@ -104,6 +107,16 @@ fn styles_ask_as_r1_aqa_asks() {
     assert_eq!(text(PromptStyle::R1Aqa3, &example), think);
 }
 
+/// Letter by letter; `what` is what the text was made of.
+fn hold_text(row: &str, what: &str, ours: &str, theirs: &Value) {
+    let letters = |text: &str| text.chars().collect::<Vec<_>>();
+    let theirs = theirs.as_str().unwrap();
+    // A text may be empty, and that is compared too.
+    let compared = theirs.chars().count().max(1);
+    let what = format!("{what:?}: {ours:?} for {theirs:?}");
+    measured::within(row, &what, compared, measured::differing(&letters(ours), &letters(theirs)));
+}
+
 #[test]
 fn rendering_and_ids_are_those_of_transformers() {
     let theirs = fixture("chat.json");
@@ -122,19 +135,23 @@ fn rendering_and_ids_are_those_of_transformers() {
     assert!(cases.len() >= 18);
     for case in cases {
         let counts = numbers(&case["counts"]);
-        let rendered = template.render(case["text"].as_str().unwrap(), counts.len()).unwrap();
-        assert_eq!(rendered, case["rendered"].as_str().unwrap());
+        let text = case["text"].as_str().unwrap();
+        let rendered = template.render(text, counts.len()).unwrap();
+        hold_text("prompt/chat-text", text, &rendered, &case["rendered"]);
         let runs = case["id_runs"].as_array().unwrap().iter().map(numbers);
         let ids: Vec<u32> = runs.flat_map(|run| vec![run[0] as u32; run[1]]).collect();
-        assert_eq!(tokenizer.expand_audio(&rendered, &counts).unwrap(), ids);
+        let ours = tokenizer.expand_audio(&rendered, &counts).unwrap();
+        measured::within("prompt/chat-ids", text, ids.len(), measured::differing(&ours, &ids));
     }
     for case in theirs["bare"].as_array().unwrap() {
-        let ids = tokenizer.expand_audio(case["text"].as_str().unwrap(), &numbers(&case["counts"])).unwrap();
-        assert_eq!(json!(ids), case["ids"]);
+        let text = case["text"].as_str().unwrap();
+        let ours = tokenizer.expand_audio(text, &numbers(&case["counts"])).unwrap();
+        let ids: Vec<u32> = numbers(&case["ids"]).into_iter().map(|id| id as u32).collect();
+        measured::within("prompt/chat-ids", text, ids.len(), measured::differing(&ours, &ids));
     }
     for case in theirs["decode"].as_array().unwrap() {
         let ids: Vec<u32> = numbers(&case["ids"]).into_iter().map(|id| id as u32).collect();
-        assert_eq!(tokenizer.decode(&ids).unwrap(), case["text"].as_str().unwrap(), "{ids:?}");
+        hold_text("prompt/decode", &format!("{ids:?}"), &tokenizer.decode(&ids).unwrap(), &case["text"]);
     }
 }
 
@@ -161,8 +178,9 @@ fn a_template_of_many_lines_reads_as_in_transformers() {
     let template = ChatTemplate::compile("many_lines.jinja".into(), source).unwrap();
     for case in fixture("chat.json")["cases"].as_array().unwrap() {
         let clips = case["counts"].as_array().unwrap().len();
-        let rendered = template.render(case["text"].as_str().unwrap(), clips).unwrap();
-        assert_eq!(rendered, case["many_lines"].as_str().unwrap());
+        let text = case["text"].as_str().unwrap();
+        let rendered = template.render(text, clips).unwrap();
+        hold_text("prompt/chat-text", text, &rendered, &case["many_lines"]);
     }
 }
 

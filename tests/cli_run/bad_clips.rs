@@ -87,8 +87,8 @@ fn clips_that_cannot_be_heard_are_counted_and_the_run_goes_on() {
     fs::write(world.clip(3), "").unwrap();
     fs::write(world.clip(4), "this is no audio").unwrap();
     fs::write(world.clip(5), "<html>404</html>").unwrap();
-    fs::copy("tests/fixtures/audio/odd-truncated.wav", world.clip(6)).unwrap();
-    fs::copy("tests/fixtures/audio/mp3-44100-2ch.wav", world.clip(7)).unwrap();
+    fs::copy("tests/parity/audio/clips/odd-truncated.wav", world.clip(6)).unwrap();
+    fs::copy("tests/parity/audio/clips/mp3-44100-2ch.wav", world.clip(7)).unwrap();
     fs::remove_file(world.clip(8)).unwrap();
     fs::create_dir(world.clip(8)).unwrap();
     fs::write(world.clip(9), wav(0)).unwrap();

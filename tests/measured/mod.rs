@@ -38,3 +38,11 @@ pub fn within(id: &str, what: &str, compared: usize, error: f64) {
 pub fn tolerance(id: &str) -> f64 {
     row(id).tolerance
 }
+
+/// The error of an `exact` row: the number of places where two lists differ, all of them if one is longer.
+pub fn differing<T: PartialEq>(ours: &[T], theirs: &[T]) -> f64 {
+    if ours.len() != theirs.len() {
+        return ours.len().max(theirs.len()) as f64;
+    }
+    ours.iter().zip(theirs).filter(|(a, b)| a != b).count() as f64
+}

@@ -1,9 +1,6 @@
-"""Encodes texts with transformers' fast and slow Qwen2 tokenizers, from a folder that the Rust side wrote.
+"""Makes encodings.json anew: `python tests/parity/tokenizer/make.py`. See README.md.
 
-    python make.py FOLDER > encodings.json
-
-FOLDER holds the files of `synth::tokenizer::build(VOCAB_SIZE)`; its size is read from the folder. Made with transformers 4.49.0
-and tokenizers 0.21.4 (the script records the versions that it ran with).
+Encodes texts with transformers' fast and slow Qwen2 tokenizers, from built/, the files of `synth::tokenizer::build(511)`.
 """
 
 import hashlib
@@ -11,11 +8,14 @@ import json
 import sys
 from pathlib import Path
 
-import tokenizers
-import transformers
-from transformers import AutoTokenizer, Qwen2Tokenizer, Qwen2TokenizerFast
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+import common  # noqa: E402
+
+from transformers import AutoTokenizer, Qwen2Tokenizer, Qwen2TokenizerFast  # noqa: E402
 
 FILES = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt"]
+# Ordinary prompts and answers, then what a tokenizer can get wrong: spaces, digits, case, scripts, special tokens, NFC.
 TEXTS = [
     "",
     "What sound is this? Please choose the answer from the following options: ['noise', 'siren', 'hum', 'birds']. "
@@ -37,7 +37,9 @@ TEXTS = [
 ]
 
 
-def main(folder: Path) -> None:
+def main():
+    """Checks what transformers makes of the folder, and writes encodings.json."""
+    folder = HERE / "built"
     auto = AutoTokenizer.from_pretrained(folder)
     fast = Qwen2TokenizerFast.from_pretrained(folder)
     slow = Qwen2Tokenizer.from_pretrained(folder)
@@ -51,19 +53,10 @@ def main(folder: Path) -> None:
         assert (t.eos_token, t.pad_token, t.padding_side, t.model_max_length) == ("<|im_end|>", "<|endoftext|>", "left", 8192)
         assert t.bos_token is None, t.bos_token
         assert len(t) == max(t.added_tokens_decoder) + 1, len(t)
-    print(
-        json.dumps(
-            {
-                "transformers": transformers.__version__,
-                "tokenizers": tokenizers.__version__,
-                "vocab_size": len(auto),
-                "sha256": {f: hashlib.sha256((folder / f).read_bytes()).hexdigest() for f in FILES},
-                "cases": cases,
-            },
-            indent=1,
-            ensure_ascii=True,
-        )
-    )
+    sha256 = {f: hashlib.sha256((folder / f).read_bytes()).hexdigest() for f in FILES}
+    head = {**common.versions(HERE.parent / "requirements.txt", ["transformers", "tokenizers"]), "vocab_size": len(auto)}
+    common.write_json(HERE / "encodings.json", head, sha256=sha256, cases=cases)
 
 
-main(Path(sys.argv[1]))
+if __name__ == "__main__":
+    main()

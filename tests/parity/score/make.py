@@ -1,24 +1,27 @@
-"""MMAU's rule, written in Python from its description, and the figures that Rust must give.
+"""Makes the fixtures of this folder anew, into the same places: `python tests/parity/score/make.py`. See README.md.
 
-Run: AQA_SHARED=../shared python official.py
-Writes official.json: verdicts of made-up cases, and counts on two public prediction files (made by their authors; only the
-counts are kept). The rule: lower-case `\\b\\w+\\b` token sets; an answer passes when the gold's tokens are all in it, and none of
-the tokens that other choices have beyond the gold's. Rows without a prediction are skipped.
+MMAU's rule, written in Python from its description: lower-case `\\b\\w+\\b` token sets; an answer passes when the gold's tokens
+are all in it, and none of the tokens that other choices have beyond the gold's.
 """
 
 import json
-import os
-import platform
 import random
 import re
+import sys
 from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+import common  # noqa: E402
 
 
 def tokens(text):
+    """The set that the rule compares."""
     return set(re.findall(r"\b\w+\b", text.lower()))
 
 
 def passes(answer, prediction, choices):
+    """Whether an answer counts as correct."""
     predicted, gold = tokens(prediction), tokens(answer)
     if not predicted:
         return False
@@ -30,9 +33,11 @@ def passes(answer, prediction, choices):
 
 
 def count(path, key):
+    """Totals of a prediction file, as the script prints them."""
     cells = {"task": {}, "difficulty": {}, "sub-category": {}}
     total = correct = 0
-    for row in json.loads(Path(path).read_text()):
+    for row in json.loads(path.read_text(encoding="utf-8")):
+        # The script skips a row without a prediction.
         if key not in row:
             continue
         passed = passes(row["answer"], row[key], row["choices"])
@@ -46,7 +51,8 @@ def count(path, key):
 
 
 def floors(path):
-    rows = json.loads(Path(path).read_text())
+    """What a question file gives to answers that no model made."""
+    rows = json.loads(path.read_text(encoding="utf-8"))
     first = sum(passes(r["answer"], r["choices"][0], r["choices"]) for r in rows)
     drawn = sum(sum(passes(r["answer"], c, r["choices"]) for c in r["choices"]) / len(r["choices"]) for r in rows)
     gold = sum(passes(r["answer"], r["answer"], r["choices"]) for r in rows)
@@ -55,6 +61,7 @@ def floors(path):
 
 
 def made_up():
+    """150 cases that pass and 150 that do not."""
     rng = random.Random(20250128)
     words = ["Man", "man", "Woman", "a", "A", "dog", "Dog's", "ÉTÉ", "été", "don't", "3", "3rd", "½", "snake_case", "ΟΔΟΣ", "οδος",
              "οδοσ", "İ", "i", "中文", "e\u0301", "é", "٣", "²", "ﬁ", "-", ".", "\u200d", "a\u200db", "?", "_", "🎵", "कि", "Straße"]
@@ -74,12 +81,10 @@ def made_up():
     return kept
 
 
-mmau = Path(os.environ.get("AQA_SHARED", "../shared")) / "data" / "mmau"
-predictions = {p.name: count(p, "model_prediction") for p in sorted((mmau / "predictions").glob("*.json"))}
-fixture = {
-    "python": platform.python_version(),
-    "predictions": predictions,
-    "floors": {p.name: floors(p) for p in sorted(mmau.glob("*.json"))},
-    "cases": made_up(),
-}
-Path(__file__).with_suffix(".json").write_text(json.dumps(fixture, separators=(",", ":"), sort_keys=True) + "\n")
+if __name__ == "__main__":
+    common.write_json(HERE / "official.json", {"python": common.PYTHON}, cases=made_up())
+    folder = common.real_data("predictions", ["score/real_predictions.json"])
+    if folder is not None:
+        predictions = {p.name: count(p, "model_prediction") for p in sorted((folder / "predictions").glob("*.json"))}
+        questions = {p.name: floors(p) for p in sorted(folder.glob("*.json"))}
+        common.write_json(HERE / "real_predictions.json", {"python": common.PYTHON}, predictions=predictions, floors=questions)
