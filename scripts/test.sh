@@ -2,7 +2,10 @@
 # Everything CI runs: format, lints and documentation on both feature sets, tests, goldens, the README's commands.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-export INSTA_UPDATE=no RUSTDOCFLAGS="-D warnings"
+# What the tests measure against the reference stack is noted, and held against docs/methodology.md at the end.
+measured=$PWD/target/measured
+rm -rf "$measured" && mkdir -p "$measured"
+export INSTA_UPDATE=no RUSTDOCFLAGS="-D warnings" AQA_MEASURED="$measured"
 step() { printf '\n== %s\n' "$*"; }
 
 step format
@@ -17,5 +20,7 @@ cargo clippy --locked --release --all-targets -- -D warnings
 cargo doc --locked --release --no-deps --document-private-items
 step "tests, with libtorch"
 cargo test --locked --release
+step "the parity table"
+scripts/parity-table.sh --check "$measured"
 step "the README's commands"
 scripts/readme-commands.sh

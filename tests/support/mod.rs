@@ -1,5 +1,5 @@
 //! What the engine's tests share: fixtures of the reference stack, the cases as the program prepares them, comparisons.
-#![allow(dead_code)] // each test binary uses its part
+#![allow(dead_code, unused_imports)] // each test binary uses its part
 
 #[path = "../measured/mod.rs"]
 pub mod measured;
@@ -12,7 +12,7 @@ use aqa_bench::model::config::Config;
 use aqa_bench::model::mask::LeftPadded;
 use aqa_bench::recipe::Dtype;
 use aqa_bench::sampling::Filters;
-pub use measured::within;
+pub use measured::{differing, within};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -190,12 +190,6 @@ pub fn close(row: &str, what: &str, found: &Tensor, expected: &Tensor) {
 /// The same in parts of the expected tensor's largest entry.
 pub fn close_to_largest(row: &str, what: &str, found: &Tensor, expected: &Tensor) {
     within(row, what, expected.numel(), difference(found, expected) / largest(expected));
-}
-
-/// How many of two lists' entries differ; a missing one differs.
-pub fn differing<T: PartialEq>(found: &[T], expected: &[T]) -> f64 {
-    let apart = found.iter().zip(expected).filter(|(a, b)| a != b).count();
-    (apart + found.len().abs_diff(expected.len())) as f64
 }
 
 /// Gradients of the trainable parameters by name; every one of them must have taken part.
