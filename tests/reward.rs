@@ -2,7 +2,7 @@
 
 mod measured;
 
-use aqa_bench::recipe::{Extract, RewardName};
+use aqa_bench::recipe::{Dataset, Extract, RewardName};
 use aqa_bench::reward::math_verify::{Verdict, unjudged, verify};
 use aqa_bench::reward::{accuracy, answer, of, same_answer};
 use aqa_bench::score::extract;
@@ -191,4 +191,20 @@ fn plain_words_are_compared_as_strings() {
             assert_eq!(accuracy(&content, &solution).value, f64::from(a == b), "{a} for {b}");
         }
     }
+}
+
+/// The numbers of the quickstart do not depend on math-verify: none of its answers holds anything that it finds.
+#[test]
+fn no_answer_of_the_quickstart_is_judged_symbolically() {
+    let recipe = aqa_bench::recipe::load(std::path::Path::new("recipes/quickstart.yaml"), &[]).unwrap();
+    let mut seen = 0;
+    for set in recipe.data.values() {
+        let Dataset::Synthetic(spec) = set else { continue };
+        for question in aqa_bench::synth::questions(spec).unwrap() {
+            let solution = format!("<answer>{}</answer>", question.answer);
+            assert_eq!(verify(&solution, &solution), Verdict::Different, "{solution}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 1000, "{seen} questions");
 }

@@ -66,6 +66,12 @@ mod tests {
         for mark in ['\u{301}', '\u{200d}', '-', '\''] {
             assert!(!is_word(mark), "{mark:?}");
         }
+        for digit in ['7', '٣', '７'] {
+            assert!(is_digit(digit), "{digit:?}");
+        }
+        for other in ['²', '½', 'Ⅷ', 'a'] {
+            assert!(!is_digit(other), "{other:?}");
+        }
         for letter in ['_', 'é', '中', '²', '½', '٣', 'Ⅷ'] {
             assert!(is_word(letter), "{letter:?}");
         }

@@ -13,6 +13,7 @@ pub use tags::{answer, answer_after_think, answer_dotall, last_answer};
 use crate::prompt::python::is_space;
 use crate::recipe::RewardName;
 use math_verify::Verdict;
+use std::collections::BTreeMap;
 use tags::{CLOSE, OPEN};
 
 /// What a completion earns, and whether it is known to be what the reference gives.
@@ -51,6 +52,25 @@ pub fn accuracy(completion: &str, solution: &str) -> Outcome {
         Verdict::Different => Outcome::known(false),
         Verdict::Unsupported(why) => Outcome { value: 0.0, unjudged: Some(why) },
     }
+}
+
+/// What to say of answers that the accuracy reward cannot judge as the reference does; `None` if it can judge all.
+pub fn unjudged_line<'a>(answers: impl Iterator<Item = &'a str>) -> Option<String> {
+    let (mut of, mut reasons) = (0, BTreeMap::<&str, usize>::new());
+    for answer in answers {
+        of += 1;
+        if let Some(why) = math_verify::unjudged(&format!("{OPEN}{answer}{CLOSE}")) {
+            *reasons.entry(why).or_default() += 1;
+        }
+    }
+    let count: usize = reasons.values().sum();
+    let reasons: Vec<String> = reasons.iter().map(|(why, n)| format!("{why}: {n}")).collect();
+    (count > 0).then(|| {
+        format!(
+            "{count} of {of} answers cannot be judged as the reference's accuracy reward would ({}); completions are compared with them as strings and counted as unjudged where that decides (docs/methodology.md)",
+            reasons.join(", ")
+        )
+    })
 }
 
 /// Whether the completion's answer is, letter by letter, the solution's. Without tags the whole text counts, so an untagged exact

@@ -122,6 +122,7 @@ fn grpo(stage: &Spot<'_>, problems: &mut Problems) {
             reward.problem(problems, "each reward once", quote(name), "rewards have equal weight: remove one");
         }
         seen.push(name);
+        format_asked_for(&reward, name, stage.text_at("prompt"), problems);
     }
     if let Some(rollout) = grpo.get("rollout").filter(|r| r.flag_at("do_sample") == Some(false))
         && let Some(spot) = rollout.get("do_sample")
@@ -129,6 +130,22 @@ fn grpo(stage: &Spot<'_>, problems: &mut Problems) {
         let hint = "equal completions of a group have no advantage over each other";
         spot.problem(problems, "true", "false", hint);
     }
+}
+
+/// A prompt that asks for a thought earns nothing by the format without one, and the other way round: every reward would be 0.
+fn format_asked_for(reward: &Spot<'_>, name: &str, prompt: Option<&str>, problems: &mut Problems) {
+    let (expected, hint) = match (prompt, name) {
+        (Some("r1-aqa-3"), "format") => (
+            "format-think beside prompt r1-aqa-3",
+            "r1-aqa-3 asks for a thought before the answer, which format never rewards: write format-think, or prompt: r1-aqa-2",
+        ),
+        (Some("r1-aqa-1" | "r1-aqa-2"), "format-think") => (
+            "format beside a prompt that asks for no thought",
+            "format-think rewards a thought before the answer, which only r1-aqa-3 asks for: write format, or prompt: r1-aqa-3",
+        ),
+        _ => return,
+    };
+    reward.problem(problems, expected, quote(name), hint);
 }
 
 fn at_step(eval: &Spot<'_>, trains: &[Spot<'_>], problems: &mut Problems) {

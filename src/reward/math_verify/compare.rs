@@ -1,7 +1,8 @@
 //! When math-verify takes two values for equal (math_verify/grader.py at 0.7.0: strict, six decimals).
 
 use super::Unsupported;
-use super::expr::{Constant, Expr};
+use super::expr::{Constant, Expr, Polynomial};
+use super::number::Number;
 use crate::prompt::python::strip;
 
 /// Two fallback texts.
@@ -70,7 +71,7 @@ fn numbers(a: &Expr, b: &Expr) -> Result<bool, Unsupported> {
         if a.has_float() || b.has_float() {
             let gap = a.value()?.minus(&b.value()?)?.number();
             let near = match gap {
-                Some(gap) => gap.nearly(super::number::Number::integer(0))?,
+                Some(gap) => gap.nearly(Number::integer(0))?,
                 None => false,
             };
             if near {
@@ -127,7 +128,8 @@ fn equations(a: &[Expr], b: &[Expr]) -> Result<bool, Unsupported> {
         return Err(Unsupported("an equation of a set"));
     }
     let (a, b) = (a_left.value()?.minus(&a_right.value()?)?, b_left.value()?.minus(&b_right.value()?)?);
-    if a == b || a == b.negated() {
+    let none = |gap: Polynomial| gap.number().is_some_and(|gap| gap.is_zero());
+    if none(a.clone().minus(&b)?) || none(a.clone().minus(&b.negated())?) {
         return Ok(true);
     }
     // The library then solves both and fails on what it gets for one name.
@@ -154,7 +156,7 @@ fn sets(a: &Expr, b: &Expr) -> Result<bool, Unsupported> {
     }
     // A word in \text equals the product of its letters: with one, pairs in order decide.
     let word = |of: &Expr| matches!(of, Expr::Symbol(symbol) if symbol.name.chars().count() > 1 || symbol.name == "e");
-    let exact = |of: &[Expr]| -> Result<Option<Vec<super::expr::Polynomial>>, Unsupported> {
+    let exact = |of: &[Expr]| -> Result<Option<Vec<Polynomial>>, Unsupported> {
         let plain = of.iter().all(|m| !m.has_float() && !word(m));
         let mut values = of.iter().map(Expr::value).collect::<Result<Vec<_>, _>>()?;
         values.sort();

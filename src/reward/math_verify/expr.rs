@@ -190,10 +190,13 @@ impl Polynomial {
         (0..exponent.abs()).try_fold(one, |product, _| product.times(&base))
     }
 
-    /// Whether it is linear in one name and holds no other.
+    /// Whether it is linear in one symbol and holds no other name.
     pub fn is_linear_in_one(&self) -> bool {
         let mut names = self.0.keys().filter(|names| !names.is_empty());
         let first = names.next();
-        first.is_some_and(|first| first.len() == 1 && first.values().all(|n| *n == 1)) && names.next().is_none()
+        let single = |names: &Monomial| {
+            names.len() == 1 && names.iter().all(|(name, n)| matches!(name, Expr::Symbol(_)) && *n == 1)
+        };
+        first.is_some_and(single) && names.next().is_none()
     }
 }

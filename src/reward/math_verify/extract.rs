@@ -121,18 +121,25 @@ pub(super) fn find(text: &str) -> Found {
                 Kind::Latex => from_latex(&found, &chars),
                 Kind::Plain => from_plain(&found, &chars),
             };
-            let (value, text) = match read {
-                Ok(Some(read)) => read,
-                Ok(None) => return Found::default(),
-                Err((why, text)) => {
-                    out.unknown = Some(why);
-                    (None, text)
+            match read {
+                // Behind a match that may or may not have a value this may or may not be reached.
+                Ok(None) => return Found { unknown: out.unknown, ..Found::default() },
+                Ok(Some((value, text))) => {
+                    let found = value.is_some();
+                    if out.unknown.is_none() {
+                        out.text = out.text.or(Some(text).filter(|text| !text.is_empty()));
+                        out.value = value;
+                    }
+                    if found {
+                        return out;
+                    }
                 }
-            };
-            out.text = out.text.or(Some(text).filter(|text| !text.is_empty()));
-            out.value = value;
-            if out.value.is_some() || out.unknown.is_some() {
-                return out;
+                Err((why, text)) => {
+                    if out.unknown.is_none() {
+                        out.text = out.text.or(Some(text).filter(|text| !text.is_empty()));
+                    }
+                    out.unknown = out.unknown.or(Some(why));
+                }
             }
         }
     }

@@ -16,7 +16,7 @@ mod plain;
 
 /// Why a construct is not judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unsupported(pub &'static str);
+struct Unsupported(&'static str);
 
 /// What math-verify says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

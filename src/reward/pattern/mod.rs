@@ -209,3 +209,47 @@ fn run(program: &[Step], text: &[char], start: usize, slots: &mut [Option<usize>
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The groups of the first match, those that took no part as `-`.
+    fn groups(pattern: &str, text: &str) -> String {
+        let (pattern, chars) = (Pattern::new(pattern, false), text.chars().collect::<Vec<_>>());
+        let Some(found) = pattern.search(&chars, 0) else { return "none".to_owned() };
+        let group = |n| found.group(n).map_or("-".to_owned(), |range| chars[range].iter().collect());
+        (0..pattern.names.len()).map(group).collect::<Vec<String>>().join("|")
+    }
+
+    #[test]
+    fn matches_are_those_of_python() {
+        for (pattern, text, expected) in [
+            ("a.{0,3}?(b|c)", "a1c2b", "a1c|c"),
+            ("a.{0,3}(b|c)", "a1c2b", "a1c2b|b"),
+            ("(a|ab)(c|bcd)(d*)", "abcd", "abcd|a|bcd|"),
+            ("(a)?b", "cb", "b|-"),
+            (r"(?<!\\|\d)\$(.+?)\$", "3$4 $5$", "$5$|5"),
+            (r"(?:(x)|y){2}", "xy", "xy|x"),
+            (r"\d{3}(?!\s*=)", "123 = 456", "456"),
+            ("(?i:answer)b", "ANſWERb", "ANſWERb"),
+            ("(?i:answer)b", "answerB", "none"),
+            (r"^a$", "a\n", "a"),
+            (r"a$", "a\nb", "none"),
+            (r"a.b", "a\nb", "none"),
+            (r"\bi\b", "hi i", "i"),
+            (r"[^\n\]\[x-z]+", "[aw-x", "aw-"),
+            (r"\\frac{-?\d+}", "\\frac{-1}", "\\frac{-1}"),
+        ] {
+            assert_eq!(groups(pattern, text), expected, "{pattern} on {text:?}");
+        }
+    }
+
+    #[test]
+    fn replacing_walks_on_behind_each_match() {
+        let pattern = Pattern::new("a(b?)", false);
+        let doubled =
+            |found: &Match<'_>, chars: &[char]| chars[found.group(1).unwrap()].iter().collect::<String>().repeat(2);
+        assert_eq!(pattern.replace("xabaay", doubled), "xbby");
+    }
+}
