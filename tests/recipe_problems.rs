@@ -75,7 +75,7 @@ fn overrides_reach_every_place() {
         "train.grpo.steps=5",
         "train[0].micro_batch=1",
         "train.0.optimizer.learning_rate=5e-4",
-        "train.grpo.grpo.rewards=[accuracy, format]",
+        "train.grpo.grpo.rewards=[accuracy, format-think]",
         "eval.e1.decoding.temperature=",
         "data.sets.made.count=12",
         "model.weights[\"model.safetensors\"]=1111111111111111111111111111111111111111111111111111111111111111",

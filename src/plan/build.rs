@@ -8,8 +8,14 @@ use crate::pins::Sha256;
 use crate::recipe::{Dataset, Model, Recipe};
 use serde_json::{Value, json};
 
-/// Counts changes of what stages compute: a new number makes every earlier artifact of that kind stale.
-const COMPUTES: u32 = 1;
+/// Counts changes of what stages of a kind compute: a new number makes every earlier artifact of that kind stale.
+fn computes(kind: &str) -> u32 {
+    match kind {
+        // 2: the accuracy reward asks math-verify before it compares strings.
+        "grpo" => 2,
+        _ => 1,
+    }
+}
 
 /// The plan of a recipe. `limit` keeps the first so many questions of every evaluation.
 ///
@@ -45,7 +51,8 @@ struct Builder<'r> {
 impl Builder<'_> {
     fn push(&mut self, name: &str, work: Work, spec: Value, inputs: Value) -> Result<usize> {
         let kind = work.kind();
-        let fingerprint = fingerprint(&json!({"kind": kind, "computes": COMPUTES, "spec": spec, "inputs": inputs}))?;
+        let fingerprint =
+            fingerprint(&json!({"kind": kind, "computes": computes(kind), "spec": spec, "inputs": inputs}))?;
         let folder = crate::artifact::layout::RunFolder::stage_name(name, &fingerprint);
         self.stages.push(Stage { name: name.to_owned(), recipe: self.recipe.name.clone(), fingerprint, folder, work });
         Ok(self.stages.len() - 1)

@@ -27,6 +27,7 @@ impl Ranges {
 }
 
 static PRINTABLE: LazyLock<Ranges> = LazyLock::new(|| Ranges::of(r"[ [\p{Age=14.0}--[\p{C}\p{Z}]]]"));
+static DIGIT: LazyLock<Ranges> = LazyLock::new(|| Ranges::of(r"[\p{Age=14.0}&&\p{Nd}]"));
 static WORD: LazyLock<Ranges> = LazyLock::new(|| Ranges::of(r"[_[\p{Age=14.0}&&[\p{L}\p{N}]]]"));
 
 /// `str.isprintable` of one character: no category C or Z, the space excepted.
@@ -37,6 +38,11 @@ pub fn is_printable(c: char) -> bool {
 /// `\w` of `re` on a `str`: `str.isalnum` or `_`. Unlike Rust's regex crate it takes no combining marks and no joiners.
 pub fn is_word(c: char) -> bool {
     if c.is_ascii() { c.is_ascii_alphanumeric() || c == '_' } else { WORD.contains(c) }
+}
+
+/// `\d` of `re` on a `str`: category Nd, so the digits of every script.
+pub fn is_digit(c: char) -> bool {
+    if c.is_ascii() { c.is_ascii_digit() } else { DIGIT.contains(c) }
 }
 
 /// `str.isspace` of one character: Unicode's White_Space and the four information separators U+001C to U+001F.
@@ -59,6 +65,12 @@ mod tests {
         assert_eq!(strip("\u{200b}a"), "\u{200b}a");
         for mark in ['\u{301}', '\u{200d}', '-', '\''] {
             assert!(!is_word(mark), "{mark:?}");
+        }
+        for digit in ['7', '٣', '７'] {
+            assert!(is_digit(digit), "{digit:?}");
+        }
+        for other in ['²', '½', 'Ⅷ', 'a'] {
+            assert!(!is_digit(other), "{other:?}");
         }
         for letter in ['_', 'é', '中', '²', '½', '٣', 'Ⅷ'] {
             assert!(is_word(letter), "{letter:?}");

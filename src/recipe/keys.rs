@@ -257,7 +257,7 @@ static GRPO: Object = Object {
         Key::required("max_prompt_length", POSITIVE, "A longer prompt, in tokens, is an error, not cut."),
         Key::required(
             "rewards",
-            Shape::List(&Shape::Choice(&["accuracy", "format"]), 1, usize::MAX),
+            Shape::List(&Shape::Choice(&["accuracy", "accuracy-string", "format", "format-think"]), 1, usize::MAX),
             "Rewards, summed with equal weight.",
         ),
         Key::required(
@@ -372,8 +372,8 @@ static EVAL: Object = Object {
         Key::required("batch_size", POSITIVE, "Questions a batch; changes speed, not the result."),
         Key::required(
             "extract",
-            Shape::Choice(&["answer-tag", "whole"]),
-            "How the answer is taken from the text: the first <answer>…</answer> within one line or else the whole text, or always the whole text.",
+            Shape::Choice(&["answer-tag", "answer-tag-dotall", "last-answer-tag", "after-think", "whole"]),
+            "How the answer is taken from the text: the first <answer>…</answer> within one line (answer-tag), the first over any lines, the last within one line, the first in what follows the last </think>; or else, or always (whole), the whole text.",
         ),
         Key::required(
             "rule",

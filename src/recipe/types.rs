@@ -247,12 +247,21 @@ pub struct Grpo {
 
 /// A reward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum RewardName {
-    /// 1 when the answer is the right one.
+    /// 1 when math-verify 0.7.0 takes the completion for equal to the answer, or the strings are equal (R1-AQA's trainer).
     Accuracy,
+    /// 1 when the completion's answer is the right one as a string.
+    AccuracyString,
     /// 1 when the completion is an answer block and nothing else.
     Format,
+    /// 1 when the completion is a thought and an answer block and nothing else (R1-AQA's think mode, for prompt 3).
+    FormatThink,
+}
+
+impl RewardName {
+    /// Every reward, in the order of their counts in a step.
+    pub const ALL: [Self; 4] = [Self::Accuracy, Self::AccuracyString, Self::Format, Self::FormatThink];
 }
 
 /// AdamW and clipping.
@@ -362,6 +371,15 @@ pub enum Extract {
     /// First `<answer>(.*?)</answer>` within one line, else the whole text; stripped (R1-AQA's test_mmau.py).
     #[serde(rename = "answer-tag")]
     AnswerTag,
+    /// First `<answer>(.*?)</answer>` over any lines (Python's DOTALL), else the whole text; stripped.
+    #[serde(rename = "answer-tag-dotall")]
+    AnswerTagDotall,
+    /// Last `<answer>(.*?)</answer>` within one line, else the whole text; stripped.
+    #[serde(rename = "last-answer-tag")]
+    LastAnswerTag,
+    /// What follows the last `</think>`, else the whole text; of that as `answer-tag`.
+    #[serde(rename = "after-think")]
+    AfterThink,
     /// The whole text, stripped.
     #[serde(rename = "whole")]
     Whole,

@@ -1,72 +1,95 @@
-//! Rewards of a completion, as R1-AQA's trainer gives them (xiaomi-research/r1-aqa at 5d24f31).
+//! Rewards of a completion, as R1-AQA's trainer gives them (xiaomi-research/r1-aqa at 5d24f31,
+//! src/trainer/grpo_trainer.py and the README's think mode).
 //!
-//! One departure, declared: the reference first asks math-verify 0.7.0 whether the two texts are symbolically equal, and only
-//! then compares strings. That step is left out here. It can only add reward, and only where [`needs_symbolic`] holds of the
-//! solution ("Room 101" then passes for "Channel 101"), so a trainer counts those when it loads its questions.
+//! The accuracy reward first asks math-verify 0.7.0 whether the two whole texts are symbolically equal, and only then compares
+//! the answers as strings. [`math_verify`] answers in its place.
 
-use crate::prompt::python::{is_space, strip};
+pub mod math_verify;
+mod pattern;
+mod tags;
 
-const OPEN: &str = "<answer>";
-const CLOSE: &str = "</answer>";
+pub use tags::{answer, answer_after_think, answer_dotall, last_answer};
 
-/// What counts as the answer in a text: the inside of the first `<answer>(.*?)</answer>` that lies within one line, else the
-/// whole text; stripped. `.` is Python's: it stops at `\n` only.
-pub fn answer(text: &str) -> &str {
-    strip(tagged(text).unwrap_or(text))
+use crate::prompt::python::is_space;
+use crate::recipe::RewardName;
+use math_verify::Verdict;
+use std::collections::BTreeMap;
+use tags::{CLOSE, OPEN};
+
+/// What a completion earns, and whether it is known to be what the reference gives.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Outcome {
+    /// 0 or 1.
+    pub value: f64,
+    /// Why math-verify's verdict is not known; the value is then that of the string comparison.
+    pub unjudged: Option<&'static str>,
 }
 
-fn tagged(text: &str) -> Option<&str> {
-    text.match_indices(OPEN).find_map(|(at, _)| {
-        let inside = &text[at + OPEN.len()..];
-        let inside = &inside[..inside.find(CLOSE)?];
-        (!inside.contains('\n')).then_some(inside)
+impl Outcome {
+    fn known(right: bool) -> Self {
+        Self { value: f64::from(right), unjudged: None }
+    }
+}
+
+/// The reward of a name for a completion. `solution` is the right answer in its tags: `<answer>…</answer>`.
+pub fn of(name: RewardName, completion: &str, solution: &str) -> Outcome {
+    match name {
+        RewardName::Accuracy => accuracy(completion, solution),
+        RewardName::AccuracyString => Outcome::known(same_answer(completion, solution)),
+        RewardName::Format => Outcome::known(is_answer_block(completion)),
+        RewardName::FormatThink => Outcome::known(is_thought_and_answer(completion)),
+    }
+}
+
+/// The reference's accuracy reward: math-verify's verdict on the whole texts, the completion in the place of its gold answer;
+/// else whether the answers are the same strings.
+pub fn accuracy(completion: &str, solution: &str) -> Outcome {
+    if same_answer(completion, solution) {
+        return Outcome::known(true);
+    }
+    match math_verify::verify(completion, solution) {
+        Verdict::Verified => Outcome::known(true),
+        Verdict::Different => Outcome::known(false),
+        Verdict::Unsupported(why) => Outcome { value: 0.0, unjudged: Some(why) },
+    }
+}
+
+/// What to say of answers that the accuracy reward cannot judge as the reference does; `None` if it can judge all.
+pub fn unjudged_line<'a>(answers: impl Iterator<Item = &'a str>) -> Option<String> {
+    let (mut of, mut reasons) = (0, BTreeMap::<&str, usize>::new());
+    for answer in answers {
+        of += 1;
+        if let Some(why) = math_verify::unjudged(&format!("{OPEN}{answer}{CLOSE}")) {
+            *reasons.entry(why).or_default() += 1;
+        }
+    }
+    let count: usize = reasons.values().sum();
+    let reasons: Vec<String> = reasons.iter().map(|(why, n)| format!("{why}: {n}")).collect();
+    (count > 0).then(|| {
+        format!(
+            "{count} of {of} answers cannot be judged as the reference's accuracy reward would ({}); completions are compared with them as strings and counted as unjudged where that decides (docs/methodology.md)",
+            reasons.join(", ")
+        )
     })
 }
 
-/// 1 when the completion's answer is, letter by letter, the solution's (`<answer>…</answer>`), else 0. Without tags the whole
-/// text counts, so an untagged exact answer earns 1.
-pub fn accuracy(completion: &str, solution: &str) -> f64 {
-    f64::from(answer(completion) == answer(solution))
+/// Whether the completion's answer is, letter by letter, the solution's. Without tags the whole text counts, so an untagged exact
+/// answer is right.
+pub fn same_answer(completion: &str, solution: &str) -> bool {
+    answer(completion) == answer(solution)
 }
 
-/// 1 when the completion is `<answer>`, anything, `</answer>` and nothing else (a line break after it earns 0; two blocks in a
-/// row earn 1): Python's `fullmatch` of `<answer>.*?</answer>` with DOTALL.
-pub fn format(completion: &str) -> f64 {
-    f64::from(completion.strip_prefix(OPEN).is_some_and(|rest| rest.ends_with(CLOSE)))
+/// Whether the completion is `<answer>`, anything, `</answer>` and nothing else (a line break after it is too much; two blocks in
+/// a row are not): Python's `fullmatch` of `<answer>.*?</answer>` with DOTALL.
+pub fn is_answer_block(completion: &str) -> bool {
+    completion.strip_prefix(OPEN).is_some_and(|rest| rest.ends_with(CLOSE))
 }
 
-/// Whether math-verify 0.7.0 can find something symbolic in a solution, so that the reference might reward what string
-/// comparison does not: a number after white space, `=` or at the very start (`**`, one currency sign, `-` and `(` may stand
-/// between), or LaTeX. `<answer>3</answer>` holds none: the digit follows `>`. Meant never to be false where math-verify finds
-/// something; a number behind a bracket or after digits that are not ASCII, or a `$` behind a digit, may be flagged in vain.
-pub fn needs_symbolic(solution: &str) -> bool {
-    has_number(solution) || has_latex(solution)
-}
-
-/// `currency_units` of math_verify/parser.py at 0.7.0.
-const CURRENCY: &str = "$€£¥₹₽₪₩₫฿₡₢₣₤₥₦₧₨₭₮₯₰₱₲₳₴₵₶₷₸₺₻₼₾₿";
-
-fn has_number(text: &str) -> bool {
-    let opens = text.char_indices().filter(|&(_, c)| c == '=' || is_space(c)).map(|(at, c)| at + c.len_utf8());
-    std::iter::once(0).chain(opens).any(|at| {
-        let rest = &text[at..];
-        let rest = rest.strip_prefix("**").unwrap_or(rest);
-        let rest = rest.strip_prefix(|c| CURRENCY.contains(c)).unwrap_or(rest);
-        let rest = rest.trim_start_matches(['-', '(']);
-        rest.strip_prefix('.').unwrap_or(rest).starts_with(|c: char| c.is_ascii_digit())
-    })
-}
-
-fn has_latex(text: &str) -> bool {
-    let between = |open: &str, close: &str| text.find(open).is_some_and(|at| text[at + open.len()..].contains(close));
-    let bracketed = text.char_indices().filter(|&(_, c)| c == '[').any(|(at, _)| {
-        let inside = text[at + 1..].split_once(']');
-        text[..at].ends_with(is_space) && inside.is_some_and(|(_, after)| after.starts_with(is_space))
-    });
-    between("$", "$")
-        || between("\\(", "\\)")
-        || between("\\[", "\\]")
-        || bracketed
-        || text.contains("\\boxed{")
-        || text.contains("\\frac{")
+/// Whether the completion is a thought and an answer, at most white space between them: Python's `fullmatch` of
+/// `<think>.*?</think>\s*<answer>.*?</answer>` with DOTALL. Either may hold further tags.
+pub fn is_thought_and_answer(completion: &str) -> bool {
+    const THOUGHT_ENDS: &str = "</think>";
+    let Some(rest) = completion.strip_prefix("<think>") else { return false };
+    let behind = rest.match_indices(THOUGHT_ENDS).map(|(at, end)| &rest[at + end.len()..]);
+    behind.map(|rest| rest.trim_start_matches(is_space)).any(is_answer_block)
 }

@@ -1,6 +1,7 @@
 //! Judgement of answers: verdicts by named rule, the ledger, accuracies with their intervals. Needs no libtorch.
 
 use crate::recipe::{Extract, Rule};
+use crate::reward;
 use serde::{Deserialize, Serialize};
 
 mod file;
@@ -107,7 +108,10 @@ pub fn judge(rule: Rule, answer: &str, prediction: &str, choices: &[String]) -> 
 /// Takes what counts as the answer from a generated text.
 pub fn extract(how: Extract, output: &str) -> String {
     match how {
-        Extract::AnswerTag => crate::reward::answer(output),
+        Extract::AnswerTag => reward::answer(output),
+        Extract::AnswerTagDotall => reward::answer_dotall(output),
+        Extract::LastAnswerTag => reward::last_answer(output),
+        Extract::AfterThink => reward::answer_after_think(output),
         Extract::Whole => crate::prompt::python::strip(output),
     }
     .to_owned()

@@ -20,8 +20,10 @@ struct Rollout {
     completions: Vec<Completion>,
     /// Sum of the rewards, one a completion.
     rewards: Vec<f64>,
-    /// Sums over the group: accuracy, format.
-    parts: [f64; 2],
+    /// Sums over the group, in the order of [`RewardName::ALL`].
+    parts: [f64; RewardName::ALL.len()],
+    /// Completions whose accuracy is that of the string comparison, since math-verify's verdict is not known.
+    unjudged: u64,
     group: advantage::Group,
 }
 
@@ -123,37 +125,40 @@ fn reward_group(
     let answer = question.example.answer.as_deref();
     let answer = answer.ok_or_else(|| Error::inputs(format!("question {id}: no answer to reward")))?;
     let solution = format!("<answer>{answer}</answer>");
-    let (mut rewards, mut parts) = (Vec::with_capacity(completions.len()), [0.0; 2]);
+    let (mut rewards, mut parts) = (Vec::with_capacity(completions.len()), [0.0; RewardName::ALL.len()]);
+    let mut unjudged = 0;
     for completion in &completions {
         let ids: Vec<u32> = completion.ids.iter().filter_map(|&i| u32::try_from(i).ok()).collect();
         let text = trainer.policy.tokenizer.decode(&ids)?;
         let mut total = 0.0;
-        for name in &settings.rewards {
-            let (part, value) = match name {
-                RewardName::Accuracy => (0, reward::accuracy(&text, &solution)),
-                RewardName::Format => (1, reward::format(&text)),
-            };
-            parts[part] += value;
-            total += value;
+        for &name in &settings.rewards {
+            let outcome = reward::of(name, &text, &solution);
+            parts[name as usize] += outcome.value;
+            unjudged += u64::from(outcome.unjudged.is_some());
+            total += outcome.value;
         }
         rewards.push(total);
     }
     let group = advantage::group(&rewards, settings.advantage_eps);
-    Ok(Rollout { completions, rewards, parts, group })
+    Ok(Rollout { completions, rewards, parts, unjudged, group })
 }
 
 fn summary(settings: &Grpo, rollouts: &[Rollout]) -> Step {
     let lengths: Vec<u64> = rollouts.iter().flat_map(|r| r.completions.iter().map(|c| c.ids.len() as u64)).collect();
     let (count, groups) = (lengths.len() as f64, rollouts.len() as f64);
     let tokens: u64 = lengths.iter().sum();
-    let part = |name: RewardName, i: usize| {
-        settings.rewards.contains(&name).then(|| rollouts.iter().map(|r| r.parts[i]).sum::<f64>() / count)
+    let part = |name: RewardName| {
+        let sum = || rollouts.iter().map(|r| r.parts[name as usize]).sum::<f64>();
+        settings.rewards.contains(&name).then(|| sum() / count)
     };
     Step {
         completion_tokens: tokens,
         reward: Some(rollouts.iter().flat_map(|r| &r.rewards).sum::<f64>() / count),
-        reward_accuracy: part(RewardName::Accuracy, 0),
-        reward_format: part(RewardName::Format, 1),
+        reward_accuracy: part(RewardName::Accuracy),
+        reward_accuracy_string: part(RewardName::AccuracyString),
+        reward_format: part(RewardName::Format),
+        reward_format_think: part(RewardName::FormatThink),
+        unjudged: settings.rewards.contains(&RewardName::Accuracy).then(|| rollouts.iter().map(|r| r.unjudged).sum()),
         reward_std: Some(rollouts.iter().map(|r| r.group.std).sum::<f64>() / groups),
         frac_reward_zero_std: Some(rollouts.iter().filter(|r| r.group.std == 0.0).count() as f64 / groups),
         completion_length: Some(tokens as f64 / count),

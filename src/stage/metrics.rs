@@ -32,12 +32,22 @@ pub struct Step {
     /// GRPO: mean sum of the rewards. The fields from here to `rollout_seconds` are absent in SFT.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reward: Option<f64>,
-    /// Mean accuracy reward; absent when the recipe does not use it.
+    /// Mean accuracy reward; absent, as each of the rewards, when the recipe does not use it.
     #[serde(rename = "reward/accuracy", skip_serializing_if = "Option::is_none")]
     pub reward_accuracy: Option<f64>,
-    /// Mean format reward; absent when the recipe does not use it.
+    /// Mean accuracy reward by string comparison alone.
+    #[serde(rename = "reward/accuracy-string", skip_serializing_if = "Option::is_none")]
+    pub reward_accuracy_string: Option<f64>,
+    /// Mean format reward.
     #[serde(rename = "reward/format", skip_serializing_if = "Option::is_none")]
     pub reward_format: Option<f64>,
+    /// Mean format reward of the think mode.
+    #[serde(rename = "reward/format-think", skip_serializing_if = "Option::is_none")]
+    pub reward_format_think: Option<f64>,
+    /// Completions whose accuracy reward is that of the string comparison, since math-verify's verdict on them is not known; absent
+    /// without that reward.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unjudged: Option<u64>,
     /// Mean over groups of the unbiased deviation of the reward.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reward_std: Option<f64>,

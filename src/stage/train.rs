@@ -10,7 +10,7 @@ use crate::model::Qwen2Audio;
 use crate::model::checkpoint::Checkpoint;
 use crate::plan::{Data, Policy};
 use crate::progress::{Progress, say};
-use crate::recipe::{Method, Numerics, Train};
+use crate::recipe::{Method, Numerics, RewardName, Train};
 use crate::reward;
 use crate::train::optimizer::AdamW;
 use crate::train::order::Order;
@@ -78,7 +78,7 @@ pub(super) fn run(
 ) -> Result<()> {
     let examples = ctx.examples(data)?;
     check(train, &examples)?;
-    tell_symbolic(train, &examples);
+    tell_unjudged(train, &examples);
     let done = policy::saved(partial)?.into_iter().max().unwrap_or(0);
     let policy = policy::start(ctx, train, seed, start, partial, done)?;
     if train.numerics == Numerics::ReferenceBf16 && policy.model.kind() != Kind::BFloat16 {
@@ -167,20 +167,13 @@ pub(super) fn check(train: &Train, examples: &[Example]) -> Result<()> {
     Ok(())
 }
 
-/// Says what the rewards cannot judge as the reference does.
-fn tell_symbolic(train: &Train, examples: &[Example]) {
-    if matches!(train.method, Method::Grpo(_)) {
-        let symbolic = examples
-            .iter()
-            .filter(|e| e.answer.as_deref().is_some_and(|a| reward::needs_symbolic(&format!("<answer>{a}</answer>"))))
-            .count();
-        if symbolic > 0 {
-            say(format_args!(
-                "{}: {symbolic} of {} answers hold a number or LaTeX that the reference's reward would also compare symbolically; here they are compared as text (docs/methodology.md)",
-                train.name,
-                examples.len()
-            ));
-        }
+/// Says how many answers the accuracy reward cannot judge as the reference does, and why.
+fn tell_unjudged(train: &Train, examples: &[Example]) {
+    let asked = matches!(&train.method, Method::Grpo(settings) if settings.rewards.contains(&RewardName::Accuracy));
+    if let Some(line) =
+        asked.then(|| reward::unjudged_line(examples.iter().filter_map(|e| e.answer.as_deref()))).flatten()
+    {
+        say(format_args!("{}: {line}", train.name));
     }
 }
 

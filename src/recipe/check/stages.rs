@@ -123,6 +123,7 @@ fn grpo(stage: &Spot<'_>, problems: &mut Problems) {
             reward.problem(problems, "each reward once", quote(name), "rewards have equal weight: remove one");
         }
         seen.push(name);
+        format_asked_for(&reward, name, stage.text_at("prompt"), problems);
     }
     if let Some(rollout) = grpo.get("rollout").filter(|r| r.flag_at("do_sample") == Some(false))
         && let Some(spot) = rollout.get("do_sample")
@@ -150,6 +151,22 @@ fn numerics(stage: &Spot<'_>, dtype: Option<&str>, problems: &mut Problems) {
         let expected = format!("at most {REFERENCE_WINDOW}, the reference's window, with numerics: reference-bf16");
         window.problem(problems, expected, window.node.describe(), hint);
     }
+}
+
+/// A prompt that asks for a thought earns nothing by the format without one, and the other way round: every reward would be 0.
+fn format_asked_for(reward: &Spot<'_>, name: &str, prompt: Option<&str>, problems: &mut Problems) {
+    let (expected, hint) = match (prompt, name) {
+        (Some("r1-aqa-3"), "format") => (
+            "format-think beside prompt r1-aqa-3",
+            "r1-aqa-3 asks for a thought before the answer, which format never rewards: write format-think, or prompt: r1-aqa-2",
+        ),
+        (Some("r1-aqa-1" | "r1-aqa-2"), "format-think") => (
+            "format beside a prompt that asks for no thought",
+            "format-think rewards a thought before the answer, which only r1-aqa-3 asks for: write format, or prompt: r1-aqa-3",
+        ),
+        _ => return,
+    };
+    reward.problem(problems, expected, quote(name), hint);
 }
 
 fn at_step(eval: &Spot<'_>, trains: &[Spot<'_>], problems: &mut Problems) {

@@ -1,0 +1,61 @@
+//! What math-verify 0.7.0 says of two texts: `verify(parse(content), parse(solution))` with its defaults, in the reference's
+//! order (the completion where the library expects the gold answer).
+//!
+//! Sources: math_verify/{parser,grader}.py at 0.7.0, latex2sympy2_extended 1.10.1 and sympy 1.14.0, whose behaviour this is
+//! written from. Plain numbers and sums are judged exactly. Of LaTeX, what answer options hold: numbers, fractions, percent,
+//! letters and their products and powers, `\text`, equations of a symbol, sets of those. What is beyond is [`Verdict::Unsupported`],
+//! never guessed.
+
+mod compare;
+mod expr;
+mod extract;
+mod latex;
+mod normalize;
+mod number;
+mod plain;
+
+/// Why a construct is not judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Unsupported(&'static str);
+
+/// What math-verify says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// `verify` is true.
+    Verified,
+    /// `verify` is false, or raises.
+    Different,
+    /// It depends on a construct that is not judged here.
+    Unsupported(&'static str),
+}
+
+/// `verify(parse(content), parse(solution))`: true when any value or fallback text of one equals one of the other.
+pub fn verify(content: &str, solution: &str) -> Verdict {
+    let solution = extract::find(solution);
+    // Without anything to compare the completion need not be read.
+    if solution.value.is_none() && solution.text.is_none() && solution.unknown.is_none() {
+        return Verdict::Different;
+    }
+    let content = extract::find(content);
+    if let (Some(a), Some(b)) = (&content.text, &solution.text)
+        && compare::same_text(a, b)
+    {
+        return Verdict::Verified;
+    }
+    let judged = match (&content.value, &solution.value) {
+        (Some(a), Some(b)) => compare::equal(a, b),
+        (None, _) if content.unknown.is_none() => Ok(false),
+        (_, None) if solution.unknown.is_none() => Ok(false),
+        _ => Err(content.unknown.or(solution.unknown).expect("one of them is unknown")),
+    };
+    match judged {
+        Ok(true) => Verdict::Verified,
+        Ok(false) => Verdict::Different,
+        Err(why) => Verdict::Unsupported(why.0),
+    }
+}
+
+/// Why a solution cannot be judged against every completion, if so.
+pub fn unjudged(solution: &str) -> Option<&'static str> {
+    extract::find(solution).unknown.map(|why| why.0)
+}
