@@ -1,6 +1,9 @@
 //! Every key of a recipe: its shape, whether it must be there, what it means.
 
+mod train;
+
 use super::shape::{Bound, Key, Object, Shape};
+use train::TRAIN;
 
 const POSITIVE: Shape = Shape::Int(1, i64::MAX);
 const NATURAL: Shape = Shape::Int(0, i64::MAX);
@@ -180,94 +183,6 @@ static AVQA: Object = Object {
     ]],
 };
 
-const TRAIN: Shape = Shape::Tagged { tag: "method", variants: &[("sft", &SFT), ("grpo", &GRPO_STAGE)] };
-
-const STAGE: &[Key] = &[
-    Key::required("name", Shape::Name, "Name, unique among all stages of the recipe."),
-    Key::required(
-        "method",
-        Shape::Choice(&["sft", "grpo"]),
-        "What is trained towards: sft is cross-entropy on the answer, grpo is group relative policy optimisation.",
-    ),
-    Key::required("from", Shape::Name, "What training starts from: model, or an earlier training stage."),
-    Key::required("data", Shape::Name, "Name of the data set."),
-    Key::required("prompt", PROMPT, "Prompt given to the model."),
-    Key::required("steps", POSITIVE, "Optimizer steps at which this stage stops."),
-    Key::required("questions_per_step", POSITIVE, "Questions an optimizer step."),
-    Key::optional(
-        "micro_batch",
-        POSITIVE,
-        "Questions a forward pass of the policy; changes memory, not the result beyond rounding. Default: questions_per_step.",
-    ),
-    Key::optional(
-        "lora",
-        Shape::Object(&LORA),
-        "Adapters to train instead of the weights. Default: the weights are trained.",
-    ),
-    Key::optional(
-        "numerics",
-        Shape::Choice(&["fp32-logprobs", "reference-bf16"]),
-        "Number type of log-probabilities, KL and summed gradients of a bfloat16 policy: float32, or bfloat16 as the reference's trainer runs them. Default: fp32-logprobs.",
-    ),
-    Key::required("optimizer", Shape::Object(&OPTIMIZER), "AdamW and clipping."),
-    Key::required("schedule", SCHEDULE, "Learning rate by step."),
-    Key::required("order", Shape::Object(&ORDER), "Order in which questions are seen."),
-    Key::optional(
-        "checkpoint_every",
-        POSITIVE,
-        "A checkpoint is kept every so many steps; the last step always leaves one. Default: steps.",
-    ),
-    Key::optional(
-        "resume_every",
-        POSITIVE,
-        "What is needed to resume is written every so many steps. Default: checkpoint_every.",
-    ),
-];
-
-static SFT: Object = Object { doc: "Supervised fine-tuning: cross-entropy on the answer.", groups: &[STAGE] };
-
-static GRPO_STAGE: Object = Object {
-    doc: "Group relative policy optimisation.",
-    groups: &[STAGE, &[Key::required("grpo", Shape::Object(&GRPO), "GRPO's own settings.")]],
-};
-
-static LORA: Object = Object {
-    doc: "Low-rank adapters on linear layers, as peft has them, without dropout.",
-    groups: &[&[
-        Key::required("rank", POSITIVE, "Inner width of an adapter."),
-        Key::required("alpha", ABOVE_0, "What an adapter adds is scaled by alpha / rank."),
-        Key::required(
-            "targets",
-            Shape::List(&Shape::Text, 1, usize::MAX),
-            "Linear layers by the end of their names (q_proj is a layer of both towers), or all-linear.",
-        ),
-    ]],
-};
-
-static GRPO: Object = Object {
-    doc: "GRPO's own settings.",
-    groups: &[&[
-        Key::required(
-            "group_size",
-            Shape::Int(2, i64::MAX),
-            "Completions a question; one alone has nothing to be compared with.",
-        ),
-        Key::required("beta", AT_LEAST_0, "Weight of the KL penalty against the frozen start of this stage."),
-        Key::required("advantage_eps", ABOVE_0, "Added to the group's standard deviation."),
-        Key::required("max_prompt_length", POSITIVE, "A longer prompt, in tokens, is an error, not cut."),
-        Key::required(
-            "rewards",
-            Shape::List(&Shape::Choice(&["accuracy", "accuracy-string", "format", "format-think"]), 1, usize::MAX),
-            "Rewards, summed with equal weight.",
-        ),
-        Key::required(
-            "rollout",
-            Shape::Object(&ROLLOUT),
-            "How completions are drawn; every setting is spelled out, since the reference trainer takes none from the checkpoint.",
-        ),
-    ]],
-};
-
 const DO_SAMPLE: Key = Key::required("do_sample", Shape::Bool, "Sample, or take the most likely token.");
 const MAX_NEW_TOKENS: Key = Key::required("max_new_tokens", POSITIVE, "New tokens at most.");
 const PROBABILITY: Shape = Shape::Number(Bound::Beyond(0.0), Bound::To(1.0));
@@ -310,53 +225,6 @@ static DECODING: Object = Object {
             "Penalty on tokens that were there before; 1.0 changes nothing. Left out: the checkpoint's.",
         ),
     ]],
-};
-
-static OPTIMIZER: Object = Object {
-    doc: "AdamW and clipping.",
-    groups: &[&[
-        Key::required("learning_rate", ABOVE_0, "Peak learning rate."),
-        Key::required(
-            "betas",
-            Shape::List(&Shape::Number(Bound::To(0.0), Bound::Beyond(1.0)), 2, 2),
-            "Decay of the first and of the second moment.",
-        ),
-        Key::required("eps", ABOVE_0, "Added outside the bias-corrected root."),
-        Key::required("weight_decay", AT_LEAST_0, "Decoupled weight decay."),
-        Key::required("max_grad_norm", ABOVE_0, "Gradients are scaled to this global norm when they exceed it."),
-    ]],
-};
-
-const SCHEDULE: Shape = Shape::Tagged { tag: "shape", variants: &[("constant", &CONSTANT), ("linear", &LINEAR)] };
-const SHAPE: Key = Key::required(
-    "shape",
-    Shape::Choice(&["constant", "linear"]),
-    "After the warm-up: constant stays at the peak, linear falls to 0 at total_steps.",
-);
-const WARMUP: Key = Key::required("warmup_steps", NATURAL, "Steps over which the rate rises from 0.");
-
-static CONSTANT: Object = Object { doc: "Stays at the peak after the warm-up.", groups: &[&[SHAPE, WARMUP]] };
-
-static LINEAR: Object = Object {
-    doc: "Falls to 0 at total_steps.",
-    groups: &[&[
-        SHAPE,
-        WARMUP,
-        Key::required(
-            "total_steps",
-            POSITIVE,
-            "The length that linear decays over; may be more than the steps that are run.",
-        ),
-    ]],
-};
-
-static ORDER: Object = Object {
-    doc: "Order in which questions are seen.",
-    groups: &[&[Key::required(
-        "seed",
-        NATURAL,
-        "Epoch e uses torch.manual_seed(seed + e) and torch.randperm, as Hugging Face's trainer does.",
-    )]],
 };
 
 static EVAL: Object = Object {
