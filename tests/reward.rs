@@ -4,7 +4,7 @@ mod measured;
 
 use aqa_bench::recipe::{Dataset, Extract, RewardName};
 use aqa_bench::reward::math_verify::{Verdict, unjudged, verify};
-use aqa_bench::reward::{accuracy, answer, of, same_answer};
+use aqa_bench::reward::{accuracy, answer, of, same_answer, unjudged_line};
 use aqa_bench::score::extract;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -83,6 +83,45 @@ fn generated_pairs_are_judged_as_by_the_reference_or_not_at_all() {
     // The forty pairs made to be beyond it, and few of the others.
     assert!((10..=80).contains(&unjudged), "{unjudged}: {unsupported:#?}");
     measured::within("reward/math-verify-pairs", "generated", pairs.len() - unjudged, wrong.len() as f64);
+}
+
+/// Texts made to be slow for a backtracking matcher, as long as completions can be and longer. The reference gives up after 5 s.
+#[test]
+fn no_completion_takes_long_to_judge() {
+    let texts = [
+        format!("<answer>{}x</answer>", "1 +1 ".repeat(300)),
+        format!("{}1+1 x", "answer ".repeat(200)),
+        format!("<answer>{}</answer>", "$ ".repeat(600)),
+        "$\\boxed{".repeat(150),
+        format!("{}a", "\\boxed{".repeat(200)),
+        format!("answer: {}x", "= ".repeat(500)),
+        format!("<answer>about {}x</answer>", "1+".repeat(700)),
+        format!("{} $x$ {}", "and ".repeat(300), "and $y$ ".repeat(100)),
+        format!("$({}x{})$", "(".repeat(500), ")".repeat(500)),
+        format!("$x{}$", "^2".repeat(500)),
+        format!("$x{}$", "^2".repeat(50)),
+        format!("$(x+y+z)^{{64}}{}$", "^{64}".repeat(50)),
+        format!("${}1$", "-".repeat(50_000)),
+        format!("${}", "(".repeat(50_000)),
+        format!("no {}1 x", "(-".repeat(50_000)),
+        format!("no {}1 x", "1+1*".repeat(5_000)),
+        format!("${}1$", "x/".repeat(5_000)),
+        format!("${}1$", "2,x,".repeat(5_000)),
+    ];
+    for text in texts {
+        let started = std::time::Instant::now();
+        verify(&text, "<answer>about 3</answer>");
+        let taken = started.elapsed();
+        assert!(taken.as_secs_f64() < 3.0, "{taken:?} for {}…", &text[..20]);
+    }
+}
+
+/// Counts of a step are kept by the place of a name in the list of all.
+#[test]
+fn every_reward_has_its_place() {
+    let written = RewardName::ALL.map(|name| serde_json::to_value(name).unwrap());
+    assert_eq!(written, ["accuracy", "accuracy-string", "format", "format-think"]);
+    assert_eq!(RewardName::ALL.map(|name| name as usize), [0, 1, 2, 3]);
 }
 
 #[test]
@@ -177,6 +216,9 @@ fn what_is_beyond_is_said() {
         assert_eq!(verify("no number", &solution), Verdict::Different, "nothing is found to compare");
     }
     assert_eq!(unjudged("<answer>at 12:30 on $5$</answer>"), None);
+    assert_eq!(unjudged_line(["Man", "at 12:30", "$5$"].into_iter()), None);
+    let line = unjudged_line(["Man", "$x<3$", r"$\sqrt{2}$", r"$\sin x$"].into_iter()).unwrap();
+    assert!(line.starts_with("3 of 4 answers ") && line.contains(": 1") && line.contains(": 2"), "{line}");
 }
 
 /// Words without digits are never judged symbolically: recipes over them get what string comparison gives.

@@ -43,6 +43,7 @@ fn metrics_hold_one_line_a_step_with_every_figure() {
         "reward",
         "reward/accuracy",
         "reward/format",
+        "unjudged",
         "reward_std",
         "frac_reward_zero_std",
         "kl",

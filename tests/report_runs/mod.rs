@@ -3,7 +3,9 @@
 
 use aqa_bench::artifact::jsonl::Appender;
 use aqa_bench::artifact::write::{create_json, replace_json};
-use aqa_bench::artifact::{EvalRecord, Expectation, Manifest, Provenance, RunFolder, SCHEMA, Sample, StageState};
+use aqa_bench::artifact::{
+    EvalRecord, Expectation, Hearing, Manifest, Provenance, RunFolder, SCHEMA, Sample, StageState,
+};
 use aqa_bench::data::{Example, mmau};
 use aqa_bench::pins::Sha256;
 use aqa_bench::prompt::{self, ChatTemplate};
@@ -193,9 +195,19 @@ fn write_eval(run: &RunFolder, eval: &Eval) {
         cropped: 1,
         truncated: 0,
         damaged: 0,
-        hearing: None,
+        hearing: hearing(eval.name),
     };
     create_json(&at.eval(), &record).unwrap();
+}
+
+/// One policy hears, one does not, of the others nothing is known.
+fn hearing(name: &str) -> Option<Hearing> {
+    let found = |silence, shuffled| Hearing { clips: 4, silence, shuffled, audio_tokens: 1000, audio_embeddings: 1000 };
+    match name {
+        "sft" => Some(found(0.1234, 0.0456)),
+        "grpo" => Some(found(0.0, 0.0)),
+        _ => None,
+    }
 }
 
 /// Changes a JSON file in place.

@@ -81,7 +81,7 @@ static GRPO: Object = Object {
         Key::required(
             "rewards",
             Shape::List(&Shape::Choice(&["accuracy", "accuracy-string", "format", "format-think"]), 1, usize::MAX),
-            "Rewards, summed with equal weight.",
+            "Rewards, summed with equal weight; accuracy asks math-verify before it compares strings, format-think wants a thought before the answer.",
         ),
         Key::required(
             "rollout",

@@ -37,6 +37,12 @@ pub(super) enum Constant {
 /// Powers beyond are not worked out.
 const HIGHEST: i128 = 64;
 
+/// Products of more terms are not multiplied out.
+const MOST_TERMS: usize = 10_000;
+
+/// Brackets, signs and powers nested deeper are not read.
+pub(super) const DEEPEST: usize = 100;
+
 /// What a term of a polynomial multiplies: names with their exponents.
 type Monomial = BTreeMap<Expr, i128>;
 
@@ -52,6 +58,40 @@ impl Expr {
     /// `x` percent: sympy's product of it and 1/100, in this order.
     pub fn percent(self) -> Self {
         Self::Product(vec![self, Self::hundredth()])
+    }
+
+    /// A sum whose terms stand in one row.
+    pub fn plus(self, other: Self) -> Self {
+        let terms = |of: Self| match of {
+            Self::Sum(terms) => terms,
+            other => vec![other],
+        };
+        let mut all = terms(self);
+        all.extend(terms(other));
+        Self::Sum(all)
+    }
+
+    /// A product whose factors stand in one row.
+    pub fn times(self, other: Self) -> Self {
+        let factors = |of: Self| match of {
+            Self::Product(factors) => factors,
+            other => vec![other],
+        };
+        let mut all = factors(self);
+        all.extend(factors(other));
+        Self::Product(all)
+    }
+
+    pub fn negated(self) -> Self {
+        match self {
+            Self::Number(number) => Self::Number(number.negated()),
+            other => Self::integer(-1).times(other),
+        }
+    }
+
+    /// Times the power of -1.
+    pub fn over(self, below: Self) -> Self {
+        self.times(Self::Power(Box::new(below), Box::new(Self::integer(-1))))
     }
 
     fn hundredth() -> Self {
@@ -161,6 +201,9 @@ impl Polynomial {
     }
 
     fn times(&self, other: &Self) -> Result<Self, Unsupported> {
+        if self.0.len() * other.0.len() > MOST_TERMS {
+            return Err(Unsupported("a product of very long sums"));
+        }
         let mut out = Self::default();
         for (names, number) in &self.0 {
             for (more, factor) in &other.0 {
@@ -169,6 +212,9 @@ impl Polynomial {
                     *product.entry(name.clone()).or_insert(0) += exponent;
                 }
                 product.retain(|_, exponent| *exponent != 0);
+                if product.values().any(|exponent| exponent.abs() > HIGHEST * HIGHEST) {
+                    return Err(Unsupported("a very high power"));
+                }
                 if product.get(&Expr::Constant(Constant::I)).is_some_and(|n| *n != 1) {
                     return Err(Unsupported("a power of the imaginary unit"));
                 }

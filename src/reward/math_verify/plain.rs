@@ -1,7 +1,7 @@
 //! Numbers and sums without LaTeX: `1,000`, `50%`, `2+2`.
 
 use super::Unsupported;
-use super::expr::Expr;
+use super::expr::{DEEPEST, Expr};
 use super::number::Number;
 use crate::prompt::python::is_digit;
 
@@ -42,7 +42,7 @@ pub(super) fn sum(text: &str) -> Result<Option<Expr>, Unsupported> {
         Some(tokens) => tokens,
         None => return Ok(None),
     };
-    let mut parser = Parser { tokens, at: 0 };
+    let mut parser = Parser { tokens, at: 0, depth: 0 };
     let sum = parser.sum()?;
     Ok(sum.filter(|_| parser.at == parser.tokens.len()))
 }
@@ -87,6 +87,8 @@ fn tokens(text: &str) -> Result<Option<Vec<Token>>, Unsupported> {
 struct Parser {
     tokens: Vec<Token>,
     at: usize,
+    /// Signs and brackets open here.
+    depth: usize,
 }
 
 impl Parser {
@@ -100,8 +102,7 @@ impl Parser {
         let Some(mut left) = self.product()? else { return Ok(None) };
         while let Some(mark) = self.eat(&["+", "-"]) {
             let Some(right) = self.product()? else { return Ok(None) };
-            let right = if mark == "-" { Expr::Product(vec![Expr::integer(-1), right]) } else { right };
-            left = Expr::Sum(vec![left, right]);
+            left = left.plus(if mark == "-" { right.negated() } else { right });
         }
         Ok(Some(left))
     }
@@ -111,10 +112,8 @@ impl Parser {
         while let Some(mark) = self.eat(&["*", "//", "/"]) {
             let Some(right) = self.signed()? else { return Ok(None) };
             left = match (mark, left, right) {
-                ("*", left, right) => Expr::Product(vec![left, right]),
-                ("/", left, right) => {
-                    Expr::Product(vec![left, Expr::Power(Box::new(right), Box::new(Expr::integer(-1)))])
-                }
+                ("*", left, right) => left.times(right),
+                ("/", left, right) => left.over(right),
                 (_, Expr::Number(a), Expr::Number(b)) if a.is_integer() && b.is_integer() => {
                     Expr::Number(a.times(b.inverse()?)?.floor())
                 }
@@ -125,14 +124,17 @@ impl Parser {
     }
 
     fn signed(&mut self) -> Result<Option<Expr>, Unsupported> {
-        match self.eat(&["+", "-"]) {
-            None => self.power(),
-            Some(mark) => Ok(self.signed()?.map(|of| match of {
-                of if mark == "+" => of,
-                Expr::Number(number) => Expr::Number(number.negated()),
-                of => Expr::Product(vec![Expr::integer(-1), of]),
-            })),
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return Err(Unsupported("deeply nested brackets or signs"));
         }
+        let value = match self.eat(&["+", "-"]) {
+            None => self.power()?,
+            Some("-") => self.signed()?.map(Expr::negated),
+            Some(_) => self.signed()?,
+        };
+        self.depth -= 1;
+        Ok(value)
     }
 
     fn power(&mut self) -> Result<Option<Expr>, Unsupported> {

@@ -115,13 +115,11 @@ impl Pattern {
 
     /// The first match that begins at `from` or later.
     pub fn search(&self, text: &[char], from: usize) -> Option<Match<'_>> {
-        (from..=text.len()).find_map(|at| {
-            let mut slots = vec![None; 2 * self.names.len()];
-            let end = run(&self.program, text, at, &mut slots)?;
-            slots[0] = Some(at);
-            slots[1] = Some(end);
-            Some(Match { pattern: self, slots })
-        })
+        // An attempt that fails leaves the slots as they were: empty.
+        let mut slots = vec![None; 2 * self.names.len()];
+        let (start, end) = (from..=text.len()).find_map(|at| Some((at, run(&self.program, text, at, &mut slots)?)))?;
+        (slots[0], slots[1]) = (Some(start), Some(end));
+        Some(Match { pattern: self, slots })
     }
 
     /// Python's `finditer`.

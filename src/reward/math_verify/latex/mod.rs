@@ -87,6 +87,9 @@ fn separated(text: &str) -> Result<Option<Expr>, Unsupported> {
 
 /// A set of values, or the value if there is one.
 pub(super) fn set(values: Vec<Expr>) -> Result<Expr, Unsupported> {
+    if values.len() > 100 {
+        return Err(Unsupported("a set of more than 100 members"));
+    }
     let mut members: Vec<Expr> = Vec::new();
     for value in values {
         if members.contains(&value) {

@@ -1,7 +1,7 @@
 //! The parser: tokens to a value, by the grammar's precedence.
 
 use super::super::Unsupported;
-use super::super::expr::{Constant, Expr, Symbol};
+use super::super::expr::{Constant, DEEPEST, Expr, Symbol};
 use super::super::number::Number;
 use super::set;
 use super::tokens::Token;
@@ -28,11 +28,13 @@ pub(super) struct Reader {
     at: usize,
     /// Whether symbols are real.
     real: bool,
+    /// Signs and brackets open here.
+    depth: usize,
 }
 
 impl Reader {
     pub fn new(tokens: Vec<Token>, real: bool) -> Self {
-        Self { tokens, at: 0, real }
+        Self { tokens, at: 0, real, depth: 0 }
     }
 
     fn peek(&self) -> Option<&Token> {
@@ -75,24 +77,12 @@ impl Reader {
     fn sum(&mut self) -> Result<Expr, Stop> {
         let mut left = self.product()?;
         loop {
-            let right = if self.eat(&Token::Plus) {
-                self.product()?
+            left = if self.eat(&Token::Plus) {
+                left.plus(self.product()?)
             } else if self.eat(&Token::Minus) {
-                negated(self.product()?)
+                left.plus(self.product()?.negated())
             } else {
                 return Ok(left);
-            };
-            left = match (left, right) {
-                (Expr::Sum(mut terms), Expr::Sum(more)) => {
-                    terms.extend(more);
-                    Expr::Sum(terms)
-                }
-                (Expr::Sum(mut terms), right) => {
-                    terms.push(right);
-                    Expr::Sum(terms)
-                }
-                (left, Expr::Sum(more)) => Expr::Sum(std::iter::once(left).chain(more).collect()),
-                (left, right) => Expr::Sum(vec![left, right]),
             };
         }
     }
@@ -101,7 +91,7 @@ impl Reader {
         let mut left = self.signed()?;
         loop {
             left = if self.eat(&Token::Times) {
-                times(left, self.signed()?)
+                left.times(self.signed()?)
             } else if self.eat(&Token::Over) {
                 over(left, self.signed()?)?
             } else {
@@ -111,13 +101,19 @@ impl Reader {
     }
 
     fn signed(&mut self) -> Result<Expr, Stop> {
-        if self.eat(&Token::Plus) {
-            return self.signed();
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return beyond("deeply nested brackets or signs");
         }
-        if self.eat(&Token::Minus) {
-            return Ok(negated(self.signed()?));
-        }
-        self.juxtaposed()
+        let value = if self.eat(&Token::Plus) {
+            self.signed()?
+        } else if self.eat(&Token::Minus) {
+            self.signed()?.negated()
+        } else {
+            self.juxtaposed()?
+        };
+        self.depth -= 1;
+        Ok(value)
     }
 
     /// `3 x y`: side by side is a product, read from the right; a whole number before a fraction is a mixed number.
@@ -133,7 +129,7 @@ impl Reader {
                     let part = if whole.num < 0 { part.negated() } else { part };
                     Expr::Number(whole.plus(part)?)
                 }
-                (part, product) => times(part, product),
+                (part, product) => part.times(product),
             };
         }
         Ok(product)
@@ -163,6 +159,7 @@ impl Reader {
 
     fn powers(&mut self) -> Result<Expr, Stop> {
         let mut base = self.atom()?;
+        let mut powers = 0;
         while self.eat(&Token::Caret) {
             let exponent = match self.peek() {
                 Some(Token::Number(digits)) => {
@@ -184,6 +181,10 @@ impl Reader {
                 return beyond("an exponent that is no number");
             }
             base = Expr::Power(Box::new(base), Box::new(exponent));
+            powers += 1;
+            if powers > DEEPEST {
+                return beyond("a tower of powers");
+            }
         }
         Ok(base)
     }
@@ -288,27 +289,11 @@ impl Reader {
     }
 }
 
-/// A product whose factors stand in one row.
-fn times(left: Expr, right: Expr) -> Expr {
-    let factors = |of: Expr| match of {
-        Expr::Product(factors) => factors,
-        other => vec![other],
-    };
-    Expr::Product(factors(left).into_iter().chain(factors(right)).collect())
-}
-
-fn negated(of: Expr) -> Expr {
-    match of {
-        Expr::Number(number) => Expr::Number(number.negated()),
-        other => times(Expr::integer(-1), other),
-    }
-}
-
 fn over(above: Expr, below: Expr) -> Result<Expr, Unsupported> {
     match (&above, &below) {
         (Expr::Number(a), Expr::Number(b)) if a.is_integer() && b.is_integer() => {
             Ok(Expr::Number(a.times(b.inverse()?)?))
         }
-        _ => Ok(Expr::Product(vec![above, Expr::Power(Box::new(below), Box::new(Expr::integer(-1)))])),
+        _ => Ok(above.over(below)),
     }
 }
