@@ -39,3 +39,7 @@ bench: libtorch ## criterion benches of the parts
 .PHONY: parity-fixtures
 parity-fixtures: ## make the parity fixtures anew with the reference stack (needs network for PyPI); reports any change
 	scripts/parity-fixtures.sh
+
+.PHONY: mutations
+mutations: libtorch ## break what decides the number, a place at a time: each break must make a test fail
+	scripts/mutations.py

@@ -5,7 +5,8 @@
 #   scripts/gpu-check.sh target/release/aqa-bench OUT            on the CUDA machine, with LD_LIBRARY_PATH at torch 2.11's lib
 #
 # What it does: runs the quickstart on cuda:0 and on the CPU, compares their scores by the golden's margin, repeats the CUDA run and
-# says whether verdicts are the same, compares `inspect` of the parity checkpoints on both devices in float32 and bfloat16.
+# says whether verdicts are the same, trains in bfloat16 with both numerics and with adapters, tests the hearing of the parity checkpoints, and
+# compares `inspect` of them on both devices in float32 and bfloat16.
 set -uo pipefail
 program=$(realpath "${1:?usage: gpu-check.sh PROGRAM OUT}")
 out=$(realpath -m "${2:?usage: gpu-check.sh PROGRAM OUT}")
@@ -45,7 +46,16 @@ for samples in "$work"/cuda-1/*/samples.jsonl; do
   cmp -s "$samples" "$work/cuda-2/$(basename "$(dirname "$samples")")/samples.jsonl" || same=no
 done
 note "- two CUDA runs give identical samples: $same"
+# Ways of training that the quickstart does not take, on the smallest recipe.
+tiny=$root/tests/inputs/tiny/tiny.yaml
+lora='lora={rank: 4, alpha: 8, targets: [all-linear]}'
+timed "bfloat16 policy" bf16.log "$program" reproduce "$tiny" --device cuda:0 --run-dir "$work/bf16" --set model.dtype=bfloat16
+timed "bfloat16 policy, reference-bf16" reference-bf16.log "$program" reproduce "$tiny" --device cuda:0 --run-dir "$work/reference-bf16" \
+  --set model.dtype=bfloat16 --set train.sft.numerics=reference-bf16 --set train.grpo.numerics=reference-bf16
+timed "adapters" lora.log "$program" reproduce "$tiny" --device cuda:0 --run-dir "$work/lora" \
+  --set "train.sft.$lora" --set "train.grpo.$lora"
 for checkpoint in mha gqa tied bf16 v5; do
+  timed "hearing of $checkpoint" "hearing-$checkpoint.log" "$program" doctor --model "$root/tests/parity/model/checkpoints/$checkpoint" --device cuda:0
   for dtype in float32 bfloat16; do
     for device in cpu cuda:0; do
       "$program" inspect --model "$root/tests/parity/model/checkpoints/$checkpoint" --audio "$root/tests/parity/model/clips/one.wav" \
