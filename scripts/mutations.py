@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Breaks the program in one place at a time, in a copy of the last commit, and asks the tests: each break must make one fail.
 
-    scripts/mutations.py            all of them (some ten minutes on two cores)
+    scripts/mutations.py            all of them (some fifteen minutes on two cores, and the first build of libtorch's binding)
     scripts/mutations.py NAME…      some of them
 
 Ends with 3 if one is not caught, with 1 if a break no longer fits the code. Needs libtorch (`make libtorch`).
@@ -50,7 +50,7 @@ MUTATIONS = {
         ["prompt_parity"],
     ),
     # And some more of what decides the number.
-    "advantage-epsilon": ("src/train/advantage.rs", [("/ (std + eps)", "/ (std + 2.0 * eps)")], ["parity_train"]),
+    "advantage-epsilon": ("src/train/advantage.rs", [("(r - mean) / (std + eps)).collect()", "(r - mean) / (std + 2.0 * eps)).collect()")], ["parity_train"]),
     "lora-scaling": (
         "src/model/lora.rs",
         [("self.settings.alpha / self.settings.rank as f64", "self.settings.alpha / (self.settings.rank as f64).sqrt()")],
@@ -102,7 +102,8 @@ def main():
         print(f"no mutation {unknown[0]}; there are {', '.join(MUTATIONS)}", file=sys.stderr)
         sys.exit(2)
     shared = os.environ.get("AQA_SHARED", ROOT.parent / "shared")
-    target = os.environ.get("CARGO_TARGET_DIR", ROOT / "target")
+    # A folder of its own: a broken program must never lie where `make build` puts the whole one.
+    target = ROOT / "target" / "mutations"
     environment = os.environ | {"CARGO_TARGET_DIR": str(target), "AQA_SHARED": str(shared), "INSTA_UPDATE": "no"}
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "copy"

@@ -5,7 +5,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # What the tests measure against the reference stack is noted, and held against docs/methodology.md at the end.
 measured=$PWD/target/measured
 rm -rf "$measured" && mkdir -p "$measured"
-export INSTA_UPDATE=no RUSTDOCFLAGS="-D warnings" AQA_MEASURED="$measured"
+export INSTA_UPDATE=no RUSTDOCFLAGS="-D warnings"
 step() { printf '\n== %s\n' "$*"; }
 
 step format
@@ -19,7 +19,7 @@ step "lints and documentation, with libtorch"
 cargo clippy --locked --release --all-targets -- -D warnings
 cargo doc --locked --release --no-deps --document-private-items
 step "tests, with libtorch"
-cargo test --locked --release
+AQA_MEASURED="$measured" cargo test --locked --release
 step "the parity table"
 scripts/parity-table.sh --check "$measured"
 step "the README's commands"

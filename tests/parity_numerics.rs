@@ -8,7 +8,7 @@ use aqa_bench::model::Qwen2Audio;
 use aqa_bench::model::params::{EMBED_POSITIONS, Params};
 use aqa_bench::recipe::{Numerics, Optimizer};
 use aqa_bench::train::grpo;
-use aqa_bench::train::logps::{Group, Logprobs, completion_logprobs};
+use aqa_bench::train::logps::{Group, Logprobs, completion_logprobs, token_logprobs};
 use aqa_bench::train::optimizer::AdamW;
 use support::rollouts::{BETA, GROUP, advantages};
 use support::*;
@@ -21,10 +21,10 @@ const ADAM: Optimizer =
 #[test]
 fn the_bfloat16_loss_of_given_logits_is_trl_s() {
     let theirs = Tensors::load("grpo-terms.safetensors");
-    let completion_ids = theirs.get("completion_ids").unsqueeze(-1);
+    let completion_ids = theirs.get("completion_ids");
     let logps = |name: &str| {
         let logits = theirs.get(name).to_kind(Kind::BFloat16);
-        logits.log_softmax(-1, None::<Kind>).gather(-1, &completion_ids, false).squeeze_dim(-1)
+        token_logprobs(&logits, completion_ids, Numerics::ReferenceBf16).0
     };
     let (logprobs, ref_logprobs) = (logps("logits"), logps("ref_logits"));
     for (what, found) in [("logps", &logprobs), ("ref_logps", &ref_logprobs)] {
@@ -43,10 +43,45 @@ fn the_bfloat16_loss_of_given_logits_is_trl_s() {
     let loss = (&out.loss_sum / rows).double_value(&[]);
     let mean_kl = out.kl.mean(None::<Kind>).double_value(&[]);
     assert_eq!(out.kl.kind(), Kind::BFloat16);
-    // The mean of the masked float32 terms is taken in another order: one rounding of float32.
-    let off = (loss - theirs.number("bfloat16.loss")).abs();
-    assert!(off <= 1e-7 * theirs.number("bfloat16.scale"), "{off:e}");
-    within("numerics/loss", "mean KL", 1, differing(&[mean_kl], &[theirs.number("bfloat16.mean_kl")]));
+    // The mean of the masked float32 terms is taken in another order.
+    let off = (loss - theirs.number("bfloat16.loss")).abs() / theirs.number("bfloat16.scale");
+    within("numerics/loss", "given logits", 1, off);
+    within("numerics/kl", "given logits", 1, differing(&[mean_kl], &[theirs.number("bfloat16.mean_kl")]));
+}
+
+/// The log-probabilities that the reference's own bfloat16 model gave: what comes after them is the same bits, whatever kernels a model has.
+#[test]
+fn kl_and_loss_of_the_reference_s_log_probabilities_are_trl_s() {
+    let theirs = Tensors::load("numerics.safetensors");
+    for q in 0..2 {
+        let at = |part: &str| theirs.get(&format!("{q}.{part}"));
+        let (logprobs, ref_logprobs) = (at("logps"), at("ref_logps"));
+        let rewards = at("rewards");
+        let loss = |advantages: &Tensor, mask: &Tensor, beta: f64| {
+            grpo::loss(&grpo::Inputs { logprobs, ref_logprobs, advantages, completion_mask: mask, beta })
+        };
+        let out = loss(&advantages(rewards, Kind::Float), at("completion_mask"), BETA);
+        let found = (&out.loss_sum / GROUP as f64).double_value(&[]);
+        // The smaller loss is the KL alone, some 1e-3; its float32 sum has another order.
+        within("numerics/loss", &format!("question {q}"), 1, (found - theirs.number(&format!("{q}.loss"))).abs());
+        let mean_kl = out.kl.mean(None::<Kind>).double_value(&[]);
+        within(
+            "numerics/kl",
+            &format!("question {q}"),
+            1,
+            differing(&[mean_kl], &[theirs.number(&format!("{q}.mean_kl"))]),
+        );
+        // A mask of one token gives that token's KL.
+        let shape = logprobs.size();
+        let want = at("per_token_kl");
+        for token in 0..shape[1] {
+            let only = Tensor::zeros(&shape[..], (Kind::Int, Device::Cpu));
+            let _ = only.narrow(1, token, 1).fill_(1);
+            let kl = loss(&Tensor::zeros([shape[0]], (Kind::Float, Device::Cpu)), &only, BETA).kl;
+            let (kl, want) = (numbers(&kl), numbers(&want.select(1, token)));
+            within("numerics/kl", &format!("question {q} token {token}"), want.len(), differing(&kl, &want));
+        }
+    }
 }
 
 struct Policies {
@@ -126,7 +161,7 @@ fn through_a_bfloat16_model_log_probabilities_and_summed_gradients_are_the_refer
         let of = |part: &str| numbers(&rows(part).get(i as i64));
         let norm = flat.iter().map(|x| x * x).sum::<f64>().sqrt();
         let theirs = of("norm")[0];
-        within("numerics/gradients", &format!("norm of {name}"), flat.len(), (norm / theirs - 1.0).abs() / rounding);
+        within("numerics/gradients", &format!("norm of {name}"), 1, (norm / theirs - 1.0).abs() / rounding);
         let top = of("top_index").into_iter().map(|i| flat[i as usize]).zip(of("top_value"));
         let worst = top.map(|(a, b)| (a - b).abs() / theirs).fold(0.0, f64::max);
         within("numerics/gradients", &format!("largest of {name}"), 8, worst / rounding);
@@ -156,11 +191,10 @@ fn bfloat16_log_probabilities_lose_small_kl_and_its_gradient() {
     assert!(wide.0.iter().all(|k| (k - exact(1e-3)).abs() < 2e-7), "{wide:?}");
     assert!(wide.1.iter().all(|g| (g - (1.0 - 1e-3f64.exp())).abs() < 2e-7), "{wide:?}");
     assert_eq!(narrow, (vec![0.0; 3], vec![0.0; 3]));
-    // At a drift of 0.1 the penalty is wrong by half or more in places.
+    // At a drift of 0.1 the penalty is nothing or half too large.
     let (wide, narrow) = (kl(Kind::Float, 0.1), kl(Kind::BFloat16, 0.1));
     assert!(wide.0.iter().all(|k| (k / exact(0.1) - 1.0).abs() < 1e-3));
-    assert!(narrow.0.iter().any(|k| (k / exact(0.1) - 1.0).abs() > 0.4), "{narrow:?}");
-    println!("KL at a drift of 0.1: exact {:.5}, float32 {:?}, bfloat16 {:?}", exact(0.1), wide.0, narrow.0);
+    assert_eq!(narrow.0, [0.0, 0.0078125, 0.0078125]);
 
     // The same through a model: log-probabilities of one bfloat16 policy in both number types.
     let run = Policies::new();
@@ -168,8 +202,8 @@ fn bfloat16_log_probabilities_lose_small_kl_and_its_gradient() {
         (run.logprobs(&run.policy, 1, Numerics::Fp32Logprobs), run.logprobs(&run.policy, 1, Numerics::ReferenceBf16));
     assert_eq!(wide.logprobs.kind(), Kind::Float);
     let lost = difference(&wide.logprobs.detach(), &narrow.logprobs.detach());
-    println!("largest difference of a log-probability: {lost:.4}");
-    assert!(lost > 2e-3 && lost < 0.05, "{lost}");
+    // Of log-probabilities up to 10, which bfloat16 holds in steps of 0.06 at most: half a step, by kernel a little less or more.
+    assert!(lost > 0.01 && lost < 0.04, "{lost}");
 }
 
 /// Of 512 equal parts of a gradient bfloat16 keeps the first 256: from there on a part is less than half a step.

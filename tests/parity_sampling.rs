@@ -92,7 +92,7 @@ fn draws_follow_the_distribution_of_transformers() {
             }
             // Cells of at least five expected draws; the rest is one cell.
             let cells = probs.iter().zip(&counts).map(|(p, &n)| (p * DRAWS as f64, n as f64));
-            let (large, small): (Vec<(f64, f64)>, Vec<(f64, f64)>) = cells.partition(|(want, _)| *want >= 5.0);
+            let (large, small): (Vec<_>, Vec<_>) = cells.partition(|(want, _)| *want >= 5.0);
             let rest = small.iter().fold((0.0, 0.0), |sum, cell| (sum.0 + cell.0, sum.1 + cell.1));
             let never: f64 = probs.iter().zip(&counts).filter(|(p, _)| **p == 0.0).map(|(_, &n)| n as f64).sum();
             assert_eq!(never, 0.0, "setting {i}, row {row}: a dropped token was drawn");

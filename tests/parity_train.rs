@@ -7,7 +7,8 @@ mod support;
 use aqa_bench::model::Qwen2Audio;
 use aqa_bench::model::params::{EMBED_POSITIONS, Params};
 use aqa_bench::pins::Sha256;
-use aqa_bench::recipe::{Optimizer, Schedule, Shape};
+use aqa_bench::recipe::{Numerics, Optimizer, Schedule, Shape};
+use aqa_bench::train::logps::token_logprobs;
 use aqa_bench::train::optimizer::AdamW;
 use aqa_bench::train::schedule::learning_rate;
 use aqa_bench::train::{grpo, order};
@@ -27,14 +28,14 @@ const SCHEDULE: Schedule = Schedule { shape: Shape::Linear, warmup_steps: 0, tot
 fn the_loss_of_given_logits_is_trl_s() {
     let theirs = Tensors::load("grpo-terms.safetensors");
     assert_eq!(theirs.number("eos_id"), 39.0);
-    let completion_ids = theirs.get("completion_ids").unsqueeze(-1);
+    let completion_ids = theirs.get("completion_ids");
     for (name, kind) in [("float64", Kind::Double), ("float32", Kind::Float)] {
         let at = |part: &str| theirs.get(&format!("{name}.{part}"));
         let number = |part: &str| theirs.number(&format!("{name}.{part}"));
         // Float32 in parts of the sum of the absolute token terms.
         let unit = if kind == Kind::Double { 1.0 } else { number("scale") };
         let logits = theirs.get("logits").to_kind(kind).set_requires_grad(true);
-        let logps = |x: &Tensor| x.log_softmax(-1, None::<Kind>).gather(-1, &completion_ids, false).squeeze_dim(-1);
+        let logps = |x: &Tensor| token_logprobs(x, completion_ids, Numerics::Fp32Logprobs).0;
         let logprobs = logps(&logits);
         let ref_logprobs = logps(&theirs.get("ref_logits").to_kind(kind));
         // A log-probability is at most 20 here, of which float32 holds 1e-6.

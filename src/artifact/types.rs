@@ -99,6 +99,9 @@ pub struct EvalRecord {
     pub prompt: String,
     /// How tokens were chosen, one line: `greedy, 16 new tokens`.
     pub decoding: String,
+    /// How the answer was taken from the text, e.g. `answer-tag`; empty in records that do not say.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub extract: String,
     /// Scoring rule.
     pub rule: String,
     /// Clips that were cropped to 30 s.
@@ -108,7 +111,7 @@ pub struct EvalRecord {
     /// Clips that were damaged though they could be read.
     #[serde(default)]
     pub damaged: u64,
-    /// Whether the policy heard the clips; absent when none of the clips tried could tell.
+    /// Whether the policy heard the clips; absent when none of the clips tried could tell, or the record is older than the test.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hearing: Option<Hearing>,
 }
@@ -129,8 +132,9 @@ pub struct Hearing {
 }
 
 impl Hearing {
-    /// The part of the largest logit that must move. A model that does not hear moves nothing at all: nothing but the samples differs.
-    pub const LEAST: f64 = 1e-3;
+    /// The part of the largest logit that must move. A model that does not hear moves nothing at all, not even by rounding, since nothing but
+    /// the samples differs; the least that models which hear were seen to move is two hundred times this, on steady sounds shuffled.
+    pub const LEAST: f64 = 1e-5;
 
     /// Whether it heard.
     pub fn heard(&self) -> bool {
@@ -141,12 +145,18 @@ impl Hearing {
     pub fn in_words(&self) -> String {
         let Self { clips, silence, shuffled, audio_tokens, audio_embeddings } = self;
         format!(
-            "{} ({clips} {}): silence moves the logits by {:.2} % of the largest or more, a shuffled clip by {:.2} %; {audio_tokens} audio tokens, {audio_embeddings} embeddings",
+            "{} ({clips} {}): silence moves the logits by {} of the largest or more, a shuffled clip by {}; {audio_tokens} audio tokens, {audio_embeddings} embeddings",
             if self.heard() { "audio was heard" } else { "AUDIO WAS NOT HEARD" },
             if *clips == 1 { "clip" } else { "clips" },
-            100.0 * silence,
-            100.0 * shuffled,
+            Self::percent(*silence),
+            Self::percent(*shuffled),
         )
+    }
+
+    /// A part as percent, small ones with the digits that they need.
+    pub fn percent(part: f64) -> String {
+        let percent = 100.0 * part;
+        if percent == 0.0 || percent >= 0.01 { format!("{percent:.2} %") } else { format!("{percent:.1e} %") }
     }
 }
 

@@ -1,12 +1,12 @@
 //! `doctor --model`: whether a checkpoint is whole, and whether it hears.
 
 use super::{DoctorArgs, DtypeArg, device, openmp, print};
+use crate::artifact::Hearing;
 use crate::audio;
 use crate::error::{Error, Result};
 use crate::generate::hearing;
 use crate::model::checkpoint::Checkpoint;
 use crate::model::guard;
-use crate::recipe::Dtype;
 use std::fmt::Write;
 
 /// Under the clip; any question would do.
@@ -32,23 +32,19 @@ pub(super) fn run(args: &DoctorArgs) -> Result<()> {
             "{name}: a clip that is silent, or the same in any order, cannot tell: choose another"
         )));
     };
-    let numbers = match dtype {
-        Dtype::Float32 => "float32",
-        Dtype::Bfloat16 => "bfloat16",
-    };
-    let mut out = format!("model      {}: {parameters} parameters, {numbers}\n", model.display());
+    let mut out = format!("model      {}: {parameters} parameters, {}\n", model.display(), dtype.name());
     let (tokens, embeddings) = (found.audio_tokens, found.audio_embeddings);
     let _ = writeln!(out, "clip       {name}, {seconds:.2} s: {tokens} audio tokens, {embeddings} embeddings");
-    let _ = writeln!(out, "silence    moves the logits by {:.2} % of the largest", 100.0 * found.silence);
-    let _ = writeln!(out, "shuffled   moves the logits by {:.2} % of the largest", 100.0 * found.shuffled);
+    let _ = writeln!(out, "silence    moves the logits by {} of the largest", Hearing::percent(found.silence));
+    let _ = writeln!(out, "shuffled   moves the logits by {} of the largest", Hearing::percent(found.shuffled));
     let _ = writeln!(out, "heard      {}", if found.heard() { "yes" } else { "no" });
     print(&out)?;
     if found.heard() {
         return Ok(());
     }
     Err(Error::difference(format!(
-        "{}: the model does not hear: nothing but the samples was changed, and the logits stayed within {:.1} % (are the audio tower and the projector trained weights?)",
+        "{}: the model does not hear: nothing but the samples was changed, and the logits stayed within {} (are the audio tower and the projector trained weights?)",
         model.display(),
-        100.0 * crate::artifact::Hearing::LEAST
+        Hearing::percent(Hearing::LEAST)
     )))
 }

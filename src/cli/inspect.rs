@@ -3,13 +3,12 @@
 use super::{DtypeArg, InspectArgs, device, openmp, print};
 use crate::audio;
 use crate::error::{Error, Result};
-use crate::generate::{Request, Stop, generate};
+use crate::generate::{Request, Stop, generate, prompt_logits};
 use crate::model::checkpoint::Checkpoint;
-use crate::model::mask::LeftPadded;
 use crate::model::{guard, weights};
 use crate::prompt::tokens::AUDIO;
 use crate::sampling::Filters;
-use tch::{Kind, Tensor, no_grad};
+use tch::{Tensor, no_grad};
 
 /// New tokens that `greedy_ids` holds at most.
 const NEW_TOKENS: usize = 16;
@@ -45,11 +44,7 @@ fn tensors(checkpoint: &Checkpoint, args: &InspectArgs) -> Result<Vec<(String, T
     let ids: Vec<i64> = ids.into_iter().map(i64::from).collect();
 
     let audio_embeddings = model.encode_audio(&[&features])?;
-    let prompt = LeftPadded::new(std::slice::from_ref(&ids), checkpoint.pad);
-    let embeds = model.embed(&prompt.ids, Some(&audio_embeddings))?;
-    let (positions, mask) = (prompt.position_ids(model.device()), prompt.prefill_mask(model.device()));
-    let hidden = model.language().forward(&embeds, &positions, &mask, None);
-    let logits = model.language().logits(&hidden.narrow(1, prompt.len() - 1, 1)).view([-1]).to_kind(Kind::Float);
+    let logits = prompt_logits(model, &ids, &audio_embeddings, checkpoint.pad)?;
 
     let plain = Filters { temperature: 1.0, top_k: 0, top_p: 1.0, repetition_penalty: 1.0 };
     let stop = Stop { eos: checkpoint.eos.clone(), max_new_tokens: NEW_TOKENS, pad: checkpoint.pad };

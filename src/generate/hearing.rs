@@ -4,13 +4,13 @@
 //! chance from their text; its accuracy does not show it. Here it does: nothing but the samples changes, so logits that stay where they were
 //! were never about the sound.
 
+use super::prompt_logits;
 use crate::artifact::Hearing;
 use crate::audio::{Features, SAMPLE_RATE, mel};
 use crate::error::{Error, Result};
 use crate::model::checkpoint::Checkpoint;
-use crate::model::mask::LeftPadded;
 use crate::seeds::Key;
-use tch::{Kind, Tensor, no_grad};
+use tch::{Tensor, no_grad};
 
 /// Parts that a clip is cut into to be shuffled.
 const PARTS: usize = 16;
@@ -65,14 +65,14 @@ fn moved(checkpoint: &Checkpoint, samples: &[f32], text: &str) -> Result<Option<
     let ids: Vec<i64> = ids.into_iter().map(i64::from).collect();
     let (logits, features) = last_logits(checkpoint, &ids, &own)?;
     let largest = logits.abs().max().double_value(&[]);
-    if !largest.is_finite() {
-        return Err(Error::internal(
-            "the model's logits are not numbers (NaN or infinite): the weights have gone wrong",
-        ));
-    }
     let share = |other: &Features| -> Result<f64> {
         let (other, _) = last_logits(checkpoint, &ids, other)?;
-        Ok((other - &logits).abs().max().double_value(&[]) / largest)
+        let share = (other - &logits).abs().max().double_value(&[]) / largest;
+        if share.is_finite() {
+            return Ok(share);
+        }
+        let what = "the model's logits are all 0, infinite or not numbers (NaN): the weights have gone wrong";
+        Err(Error::internal(what))
     };
     let placeholder = i64::from(checkpoint.tokenizer.audio_id());
     let tokens = ids.iter().filter(|&&id| id == placeholder).count() as u64;
@@ -81,14 +81,8 @@ fn moved(checkpoint: &Checkpoint, samples: &[f32], text: &str) -> Result<Option<
 
 /// Logits `[vocab]` behind the prompt in float32, and the number of audio embeddings.
 fn last_logits(checkpoint: &Checkpoint, ids: &[i64], features: &Features) -> Result<(Tensor, u64)> {
-    let model = &checkpoint.model;
-    let prompt = LeftPadded::new(&[ids.to_vec()], checkpoint.pad);
-    let audio = model.encode_audio(&[features])?;
-    let embeds = model.embed(&prompt.ids, Some(&audio))?;
-    let (positions, mask) = (prompt.position_ids(model.device()), prompt.prefill_mask(model.device()));
-    let hidden = model.language().forward(&embeds, &positions, &mask, None);
-    let logits = model.language().logits(&hidden.narrow(1, prompt.len() - 1, 1)).view([-1]);
-    Ok((logits.to_kind(Kind::Float), audio.size()[0] as u64))
+    let audio = checkpoint.model.encode_audio(&[features])?;
+    Ok((prompt_logits(&checkpoint.model, ids, &audio, checkpoint.pad)?, audio.size()[0] as u64))
 }
 
 /// The clip in [`PARTS`] equal parts, in an order that keeps none in its place: each length has one.

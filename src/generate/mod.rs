@@ -69,6 +69,18 @@ pub fn generate(
     no_grad(|| Decoding::prefill(model, requests, stop)?.run(filters, stop, requests))
 }
 
+/// Logits `[vocab]` of the last position of one prompt, float32. `audio` `[tokens, hidden]` stands in for the placeholders.
+///
+/// # Errors
+/// Internal, when placeholders and embeddings differ in number.
+pub fn prompt_logits(model: &Qwen2Audio, ids: &[i64], audio: &Tensor, pad: i64) -> Result<Tensor> {
+    let prompt = LeftPadded::new(&[ids.to_vec()], pad);
+    let embeds = model.embed(&prompt.ids, Some(audio))?;
+    let (positions, mask) = (prompt.position_ids(model.device()), prompt.prefill_mask(model.device()));
+    let hidden = model.language().forward(&embeds, &positions, &mask, None);
+    Ok(model.language().logits(&hidden.narrow(1, prompt.len() - 1, 1)).view([-1]).to_kind(Kind::Float))
+}
+
 struct Decoding<'m> {
     model: &'m Qwen2Audio,
     cache: crate::model::kv_cache::KvCache,

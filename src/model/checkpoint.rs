@@ -196,10 +196,7 @@ fn carried(dir: &Path) -> Result<Vec<(&'static str, Vec<u8>)>> {
 
 /// Says which number type the weights now have, wherever the file says one.
 fn set_dtype(config: &mut Value, dtype: Dtype) {
-    let name = match dtype {
-        Dtype::Float32 => "float32",
-        Dtype::Bfloat16 => "bfloat16",
-    };
+    let name = dtype.name();
     let key = if config.get("dtype").is_some() { "dtype" } else { "torch_dtype" };
     config[key] = json!(name);
     for part in ["text_config", "audio_config"] {

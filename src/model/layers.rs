@@ -1,7 +1,7 @@
 //! The small parts: linear layers, norms, rotary positions, attention. Struct fields carry the checkpoint's names.
 
 use super::lora::Adapter;
-use super::params::Params;
+use super::params::{Params, wide};
 use crate::error::Result;
 use tch::{Kind, Tensor};
 
@@ -79,11 +79,6 @@ impl RmsNorm {
         let normed: Tensor = &x * (mean_square + self.eps).rsqrt();
         &self.weight * normed.to_kind(dtype)
     }
-}
-
-/// Float32 for the 16-bit kinds; float64 stays, so that tests can run the model in it.
-fn wide(kind: Kind) -> Kind {
-    if kind == Kind::Double { Kind::Double } else { Kind::Float }
 }
 
 /// Cosines and sines of rotary positions, `[B, 1, T, D]` each, in the model's dtype.

@@ -178,7 +178,13 @@ impl Adapters {
         self.tensors.iter()
     }
 
-    /// In another kind: tests run the model in float64.
+    /// A copy that shares nothing.
+    pub fn copy(&self) -> Self {
+        let tensors = self.tensors.iter().map(|(name, t)| (name.clone(), t.detach().copy()));
+        Self { settings: self.settings.clone(), tensors: tensors.collect() }
+    }
+
+    /// A copy in another kind.
     pub fn to_kind(&self, kind: Kind) -> Self {
         let tensors = self.tensors.iter().map(|(name, t)| (name.clone(), t.detach().to_kind(kind).copy()));
         Self { settings: self.settings.clone(), tensors: tensors.collect() }

@@ -61,11 +61,6 @@ impl Qwen2Audio {
         Self::new(config, params, device)
     }
 
-    /// The same weights, sharing nothing, without gradients: the frozen reference of GRPO.
-    pub fn frozen_copy(&self) -> Result<Self> {
-        Self::new(self.config.clone(), self.params.deep_copy(), self.device)
-    }
-
     /// A model over the same weights (shared) with adapters on them; only those are trained.
     pub fn with_adapters(&self, adapters: lora::Adapters) -> Result<Self> {
         Self::new(self.config.clone(), self.params.with_adapters(Some(adapters)), self.device)

@@ -26,6 +26,11 @@ pub fn kind(dtype: Dtype) -> Kind {
     }
 }
 
+/// The kind that sums and statistics of a kind are computed in: float32 for 16 bits; float64 stays, so that tests can run a model in it.
+pub fn wide(kind: Kind) -> Kind {
+    if kind == Kind::Double { Kind::Double } else { Kind::Float }
+}
+
 /// Every parameter that a configuration implies, with its shape, in the order of the model.
 pub fn expected(config: &Config) -> Vec<(String, Vec<i64>)> {
     let mut out: Vec<(String, Vec<i64>)> = Vec::new();
@@ -168,15 +173,13 @@ impl Params {
     /// A copy that shares nothing.
     pub fn deep_copy(&self) -> Self {
         let copy = |(name, tensor): (&String, &Tensor)| (name.clone(), tensor.detach().copy());
-        let adapters = self.adapters.as_ref().map(|a| a.to_kind(Kind::Float));
-        Self { tensors: self.tensors.iter().map(copy).collect(), adapters }
+        Self { tensors: self.tensors.iter().map(copy).collect(), adapters: self.adapters.as_ref().map(Adapters::copy) }
     }
 
     /// The same numbers in another kind.
     pub fn to_kind(&self, kind: Kind) -> Self {
         let tensors = self.tensors.iter().map(|(n, t)| (n.clone(), t.detach().to_kind(kind).copy()));
-        let wide = if kind == Kind::Double { Kind::Double } else { Kind::Float };
-        Self { tensors: tensors.collect(), adapters: self.adapters.as_ref().map(|a| a.to_kind(wide)) }
+        Self { tensors: tensors.collect(), adapters: self.adapters.as_ref().map(|a| a.to_kind(wide(kind))) }
     }
 
     /// Number of elements.

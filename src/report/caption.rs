@@ -100,7 +100,9 @@ fn settings(record: &EvalRecord) -> String {
     } else {
         format!("partial, {} of {} questions asked", record.asked, record.questions)
     };
-    format!("{asked}; prompt `{}`; {}", record.prompt, record.decoding)
+    let extract =
+        if record.extract.is_empty() { String::new() } else { format!("; answers taken by `{}`", record.extract) };
+    format!("{asked}; prompt `{}`; {}{extract}", record.prompt, record.decoding)
 }
 
 fn hearing(record: &EvalRecord) -> String {

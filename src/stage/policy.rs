@@ -38,6 +38,22 @@ impl Context<'_> {
         Ok((dir, dtype))
     }
 
+    /// The configuration that a policy has or, where its stage is still to come, will have: training changes none.
+    pub(super) fn config(&self, policy: &Policy) -> Result<Config> {
+        let Policy::Stage { index, .. } = policy else {
+            let (dir, dtype) = self.policy_dir(policy)?;
+            return Ok(Config { dtype, ..Config::load(&dir)? });
+        };
+        match &self.plan.stages[*index].work {
+            Work::Init { init, .. } => {
+                // The id of the placeholder decides nothing that is asked of a configuration here.
+                Ok(Config::from_init(init, init.vocab_size as i64, 0))
+            }
+            Work::Train { policy, .. } => self.config(policy),
+            _ => Err(Error::internal("a policy comes from a stage that leaves weights")),
+        }
+    }
+
     /// Loads a policy.
     pub(super) fn load_policy(&self, policy: &Policy) -> Result<Checkpoint> {
         let (dir, dtype) = self.policy_dir(policy)?;

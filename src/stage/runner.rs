@@ -103,6 +103,9 @@ fn lock(folder: &RunFolder) -> Result<File> {
 /// What the questions of a stage tell before anything is computed. Those that an earlier stage makes are looked at when they are
 /// there.
 fn preflight(ctx: &Context<'_>, stage: &Stage) -> Result<()> {
+    if let Work::Train { train, policy, .. } = &stage.work {
+        train::check_policy(train, &ctx.config(policy)?)?;
+    }
     match &stage.work {
         Work::Train { data: Data::Stage { .. }, .. } | Work::Evaluate { data: Data::Stage { .. }, .. } => Ok(()),
         Work::Train { train, data, .. } => train::check(train, &ctx.examples(data)?),

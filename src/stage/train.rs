@@ -6,11 +6,13 @@ use super::{Context, grpo, policy, sft};
 use crate::artifact::layout::StageFolder;
 use crate::data::Example;
 use crate::error::{Error, Result};
-use crate::model::Qwen2Audio;
 use crate::model::checkpoint::Checkpoint;
+use crate::model::config::Config;
+use crate::model::params::wide;
+use crate::model::{Qwen2Audio, lora};
 use crate::plan::{Data, Policy};
 use crate::progress::{Progress, say};
-use crate::recipe::{Method, Numerics, RewardName, Train};
+use crate::recipe::{Dtype, Method, Numerics, RewardName, Train};
 use crate::reward;
 use crate::train::optimizer::AdamW;
 use crate::train::order::Order;
@@ -47,7 +49,7 @@ impl Trainer<'_> {
 
     /// The kind of losses and advantages: float32, also for 16-bit policies.
     pub(super) fn wide(&self) -> Kind {
-        if self.policy.model.kind() == Kind::Double { Kind::Double } else { Kind::Float }
+        wide(self.policy.model.kind())
     }
 }
 
@@ -81,12 +83,6 @@ pub(super) fn run(
     tell_unjudged(train, &examples);
     let done = policy::saved(partial)?.into_iter().max().unwrap_or(0);
     let policy = policy::start(ctx, train, seed, start, partial, done)?;
-    if train.numerics == Numerics::ReferenceBf16 && policy.model.kind() != Kind::BFloat16 {
-        return Err(Error::request(format!(
-            "{}: numerics: reference-bf16 needs a bfloat16 policy, the one it starts from is float32: write numerics: fp32-logprobs",
-            train.name
-        )));
-    }
     let reference = match &train.method {
         // Adapters leave the weights below them as they were.
         Method::Grpo(settings) if settings.beta != 0.0 && train.lora.is_some() => {
@@ -145,6 +141,20 @@ fn keep(train: &Train, step: u64, partial: &Path, policy: &Checkpoint, optimizer
 /// Whether the checkpoint of a step stays when the stage is done.
 fn is_kept(train: &Train, step: u64) -> bool {
     step.is_multiple_of(train.checkpoint_every) || step == train.steps
+}
+
+/// Refuses before anything is computed what does not fit the policy that the stage will start from.
+pub(super) fn check_policy(train: &Train, config: &Config) -> Result<()> {
+    if let Some(lora) = &train.lora {
+        lora::matched(config, &lora.targets).map_err(|e| e.within(train.name.clone()))?;
+    }
+    if train.numerics == Numerics::ReferenceBf16 && config.dtype != Dtype::Bfloat16 {
+        return Err(Error::request(format!(
+            "{}: numerics: reference-bf16 needs a bfloat16 policy, the one it starts from is float32: write numerics: fp32-logprobs",
+            train.name
+        )));
+    }
+    Ok(())
 }
 
 /// Refuses before anything is computed what would fail in the middle.

@@ -5,6 +5,7 @@ use crate::audio::Features;
 use crate::error::{Error, Result};
 use crate::model::Qwen2Audio;
 use crate::model::mask::{LeftPadded, packed_mask};
+use crate::model::params::wide;
 use crate::recipe::Numerics;
 use tch::{Kind, Tensor};
 
@@ -98,8 +99,18 @@ impl Layout {
     }
 }
 
-/// Log-probabilities of every completion token given its prompt and what stands before it; by `numerics` float32 for models of 16 bits, or in the
-/// model's own number type throughout (trl 0.15.2 `selective_log_softmax`).
+/// Log-probability of each token `[…]` under its logits `[…, vocab]`, and the entropy (nats, without gradient) of what it was drawn from: of the whole
+/// vocabulary, at temperature 1. By `numerics` in float32 for 16-bit logits, or in the logits' own kind (trl 0.15.2 `selective_log_softmax`).
+pub fn token_logprobs(logits: &Tensor, tokens: &Tensor, numerics: Numerics) -> (Tensor, Tensor) {
+    let wide = wide(logits.kind());
+    let kind = if numerics == Numerics::ReferenceBf16 { logits.kind() } else { wide };
+    let all = logits.to_kind(kind).log_softmax(-1, None::<Kind>);
+    let own = all.gather(-1, &tokens.unsqueeze(-1), false).squeeze_dim(-1);
+    let entropies = tch::no_grad(|| -(all.exp() * &all).sum_dim_intlist([-1i64].as_slice(), false, wide));
+    (own, entropies)
+}
+
+/// Log-probabilities of every completion token given its prompt and what stands before it; see [`token_logprobs`].
 ///
 /// # Errors
 /// Internal, when groups differ in size, a completion is empty, or audio and placeholders disagree.
@@ -121,12 +132,10 @@ pub fn completion_logprobs(model: &Qwen2Audio, groups: &[Group<'_>], pad: i64, n
     let hidden = model.language().forward(&embeds, &positions, &mask, None);
     let width = model.config().text.hidden_size;
     let logits = model.language().logits(&hidden.reshape([-1, width]).index_select(0, &tensor(&layout.predictors)));
-    let wide = if logits.kind() == Kind::Double { Kind::Double } else { Kind::Float };
-    let kind = if numerics == Numerics::ReferenceBf16 { logits.kind() } else { wide };
-    let all = logits.to_kind(kind).log_softmax(-1, None::<Kind>); // [tokens, vocab]
-    let tokens = all.gather(-1, &tensor(&layout.targets).unsqueeze(1), false).squeeze_dim(1);
-    let entropy = tch::no_grad(|| -(all.exp() * &all).sum(wide).double_value(&[]) / layout.targets.len() as f64);
+    let (tokens, entropies) = token_logprobs(&logits, &tensor(&layout.targets), numerics);
+    let entropy = entropies.mean(None::<Kind>).double_value(&[]);
 
+    let kind = tokens.kind();
     let padded = Tensor::cat(&[&tokens, &Tensor::zeros([1], (kind, device))], 0);
     let cells = tensor(&layout.cells);
     let shape = [layout.count, layout.longest];

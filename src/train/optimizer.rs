@@ -1,10 +1,10 @@
 //! AdamW as torch.optim.AdamW computes it, with float32 master weights for bfloat16 models, and clipping by global norm.
 
 use crate::error::{Error, Result};
-use crate::model::params::Params;
+use crate::model::params::{Params, wide};
 use crate::recipe::Optimizer as Settings;
 use std::collections::BTreeMap;
-use tch::{Kind, Tensor, no_grad};
+use tch::{Tensor, no_grad};
 
 /// The optimizer's state: one slot a trainable parameter.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl AdamW {
     /// For the trainable parameters, all moments zero.
     pub fn new(params: &Params, settings: &Settings) -> Self {
         let slot = |(name, param): (&String, &Tensor)| {
-            let wide = if param.kind() == Kind::Double { Kind::Double } else { Kind::Float };
+            let wide = wide(param.kind());
             let zeros = || Tensor::zeros(param.size(), (wide, param.device()));
             let master = (param.kind() != wide).then(|| param.detach().to_kind(wide));
             Slot {

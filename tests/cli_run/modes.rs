@@ -1,6 +1,6 @@
 //! Ways of training that a recipe names: adapters, and the reference's number types.
 
-use crate::folder::{TINY, done, json, lines, reproduce, results, same_results};
+use crate::folder::{TINY, done, json, lines, reproduce, results, same_results, stage};
 use crate::interrupted::killed_between;
 use safetensors::{Dtype, SafeTensors};
 use std::collections::BTreeMap;
@@ -59,13 +59,15 @@ fn adapters_are_trained_merged_kept_and_resumed() {
 }
 
 #[test]
-fn a_target_that_no_layer_has_stops_before_anything_is_trained() {
+fn a_target_that_no_layer_has_stops_before_anything_is_computed() {
     let dir = tempdir().unwrap();
     let run = dir.path().join("run");
-    let wrong = ["--set", "train.sft.lora={rank: 4, alpha: 8, targets: [q_proj, w_proj]}"];
+    // Also in a stage that comes later.
+    let wrong = ["--set", "train.grpo.lora={rank: 4, alpha: 8, targets: [q_proj, w_proj]}"];
     let error = reproduce(TINY, &run, &wrong).fails(2);
+    assert!(stage(&run, "init", "").is_none() && stage(&run, "sft", "").is_none(), "nothing was computed");
     assert!(
-        error.contains("sft: lora.targets") && error.contains("\"w_proj\"") && error.contains("did you mean"),
+        error.contains("grpo: lora.targets") && error.contains("\"w_proj\"") && error.contains("did you mean"),
         "{error}"
     );
 }
@@ -78,9 +80,12 @@ fn the_reference_s_numerics_are_a_way_of_their_own() {
         reproduce(TINY, run, &all).succeeds();
         results(&done(run, "grpo"))
     };
-    let bf16 = ["--set", "train.sft.numerics=reference-bf16", "--set", "train.grpo.numerics=reference-bf16"];
-    let named = ["--set", "train.sft.numerics=fp32-logprobs", "--set", "train.grpo.numerics=fp32-logprobs"];
-    let wide = trained(&dir.path().join("wide"), &[]);
+    // A question at a time, as a device of the reference takes them.
+    let one = ["--set", "train.sft.micro_batch=1"];
+    let both = |sft, grpo| [one[0], one[1], "--set", sft, "--set", grpo];
+    let bf16 = both("train.sft.numerics=reference-bf16", "train.grpo.numerics=reference-bf16");
+    let named = both("train.sft.numerics=fp32-logprobs", "train.grpo.numerics=fp32-logprobs");
+    let wide = trained(&dir.path().join("wide"), &one);
     assert_eq!(wide, trained(&dir.path().join("named"), &named), "the default has a name");
     assert_ne!(wide, trained(&dir.path().join("reference"), &bf16));
 
@@ -94,8 +99,41 @@ fn the_reference_s_numerics_are_a_way_of_their_own() {
         [&bf16[..], &["--set", "model.dtype=bfloat16", "--set", "train.grpo.grpo.max_prompt_length=600"]].concat();
     let error = reproduce(TINY, &run, &long).fails(2);
     assert!(error.contains("at most 512, the reference's window") && error.contains("trains on its tail"), "{error}");
+    let several = ["--set", "model.dtype=bfloat16", "--set", "train.sft.numerics=reference-bf16"];
+    let error = reproduce(TINY, &run, &several).fails(2);
+    assert!(error.contains("train[0].micro_batch") && error.contains("write micro_batch: 1"), "{error}");
     // A prompt that is longer than its limit, while training.
     let short = ["--set", "train.grpo.grpo.max_prompt_length=100"];
     let error = reproduce(TINY, &run, &short).fails(2);
     assert!(error.contains("tokens, max_prompt_length is 100") && error.contains("train on its tail"), "{error}");
+}
+
+/// Prompt 3 from training to the table: its own format reward, its own way to take the answer.
+#[test]
+fn think_mode_runs_from_rewards_to_the_table() {
+    let dir = tempdir().unwrap();
+    let run = dir.path().join("run");
+    let think = [
+        "--set",
+        "train.grpo.prompt=r1-aqa-3",
+        "--set",
+        "train.grpo.grpo.rewards=[accuracy-string, format-think]",
+        "--set",
+        "eval.after-grpo.prompt=r1-aqa-3",
+        "--set",
+        "eval.after-grpo.extract=after-think",
+    ];
+    let table = reproduce(TINY, &run, &think).succeeds();
+    assert!(table.contains("prompt `r1-aqa-3`") && table.contains("answers taken by `after-think`"), "{table}");
+    assert!(table.contains("prompt `r1-aqa-2`") && table.contains("answers taken by `answer-tag`"), "{table}");
+    let steps = lines(&done(&run, "grpo").join("metrics.jsonl"));
+    for step in &steps {
+        assert!(step["reward/format-think"].is_number() && step["reward/accuracy-string"].is_number(), "{step}");
+        assert!(step.get("reward/format").is_none() && step.get("reward/accuracy").is_none(), "{step}");
+    }
+    assert_eq!(json(&done(&run, "after-grpo").join("eval.json"))["extract"], "after-think");
+
+    let mixed = ["--set", "train.grpo.prompt=r1-aqa-3"];
+    let error = reproduce(TINY, &dir.path().join("refused"), &mixed).fails(2);
+    assert!(error.contains("format-think") && error.contains("r1-aqa-3"), "{error}");
 }

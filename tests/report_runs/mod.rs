@@ -191,6 +191,7 @@ fn write_eval(run: &RunFolder, eval: &Eval) {
         questions: eval.questions,
         prompt: "r1-aqa-2".into(),
         decoding: "greedy, 16 new tokens".into(),
+        extract: if eval.name == "start" { String::new() } else { "answer-tag".into() },
         rule: "official".into(),
         cropped: 1,
         truncated: 0,

@@ -96,9 +96,14 @@ pub fn in_kind(model: &Qwen2Audio, kind: Kind) -> Qwen2Audio {
     Qwen2Audio::new(model.config().clone(), model.params().to_kind(kind), Device::Cpu).unwrap()
 }
 
+/// The same weights, sharing nothing, without gradients.
+pub fn frozen_copy(model: &Qwen2Audio) -> Qwen2Audio {
+    Qwen2Audio::new(model.config().clone(), model.params().deep_copy(), Device::Cpu).unwrap()
+}
+
 /// The same weights in parameters of its own that take gradients.
 pub fn trainable(model: &Qwen2Audio) -> Qwen2Audio {
-    let copy = model.frozen_copy().unwrap();
+    let copy = frozen_copy(model);
     copy.params().require_grad();
     copy
 }

@@ -151,8 +151,9 @@ impl Run {
                 apart(&mut flat.iter().copied(), &of("head")),
                 apart(&mut index.into_iter(), &top),
             ];
-            for (deviation, part) in deviations.into_iter().zip(["norm", "moment", "head", "top"]) {
-                within(row, &format!("{prefix} {name} {part}"), flat.len(), deviation);
+            let parts = [("norm", 1), ("moment", 1), ("head", of("head").len()), ("top", top.len())];
+            for (deviation, (part, compared)) in deviations.into_iter().zip(parts) {
+                within(row, &format!("{prefix} {name} {part}"), compared, deviation);
             }
         }
     }

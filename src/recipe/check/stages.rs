@@ -144,6 +144,15 @@ fn numerics(stage: &Spot<'_>, dtype: Option<&str>, problems: &mut Problems) {
         let hint = "the reference's numerics are those of a bfloat16 policy: write model.dtype: bfloat16, or numerics: fp32-logprobs";
         spot.problem(problems, "fp32-logprobs for a float32 policy", "reference-bf16", hint);
     }
+    let micro = stage.get("micro_batch").map_or_else(|| stage.count_at("questions_per_step"), |s| s.count());
+    if micro.is_some_and(|n| n > 1) {
+        let hint = "a device of the reference takes one question at a time, and adds their gradients up in bfloat16: write micro_batch: 1";
+        let expected = "micro_batch 1 with numerics: reference-bf16";
+        match stage.get("micro_batch") {
+            Some(spot) => spot.problem(problems, expected, spot.node.describe(), hint),
+            None => stage.lacks(problems, "micro_batch", expected, hint),
+        }
+    }
     let window = stage.get("grpo").and_then(|grpo| grpo.get("max_prompt_length"));
     if let Some(window) = window.filter(|s| s.count().is_some_and(|n| n > REFERENCE_WINDOW)) {
         let hint = "of a longer prompt the reference cuts the head and trains on its tail as if the policy had said it, which nobody wants: \

@@ -77,7 +77,11 @@ static GRPO: Object = Object {
         ),
         Key::required("beta", AT_LEAST_0, "Weight of the KL penalty against the frozen start of this stage."),
         Key::required("advantage_eps", ABOVE_0, "Added to the group's standard deviation."),
-        Key::required("max_prompt_length", POSITIVE, "A longer prompt, in tokens, is an error, not cut."),
+        Key::required(
+            "max_prompt_length",
+            POSITIVE,
+            "A longer prompt, in tokens, is an error when its step comes up, and is not cut.",
+        ),
         Key::required(
             "rewards",
             Shape::List(&Shape::Choice(&["accuracy", "accuracy-string", "format", "format-think"]), 1, usize::MAX),

@@ -51,6 +51,16 @@ pub enum Dtype {
     Bfloat16,
 }
 
+impl Dtype {
+    /// As recipes and config.json spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Dtype::Float32 => "float32",
+            Dtype::Bfloat16 => "bfloat16",
+        }
+    }
+}
+
 /// The policy that training starts from.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase", tag = "kind")]

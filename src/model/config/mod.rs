@@ -3,8 +3,11 @@
 //! transformers 4.x writes only what differs from its defaults, 5.x writes everything and renames two keys
 //! (`dtype`, `rope_parameters`). Defaults: transformers 4.49.0 `configuration_qwen2_audio.py`, `configuration_qwen2.py`.
 
+mod reader;
+
 use crate::error::{Context, Error, Result};
 use crate::recipe::{Dtype, Init};
+use reader::Reader;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -70,60 +73,6 @@ impl TextConfig {
     }
 }
 
-/// Reads keys of one JSON object, collecting every problem.
-struct Reader<'a> {
-    file: &'a str,
-    at: &'static str,
-    object: &'a Value,
-    problems: &'a mut Vec<String>,
-}
-
-impl Reader<'_> {
-    fn wrong(&mut self, key: &str, expected: &str, found: &Value) {
-        self.problems.push(format!("{}: {}{key}: expected {expected}, found {found}", self.file, self.at));
-    }
-
-    fn int(&mut self, key: &str, default: Option<i64>) -> i64 {
-        match (self.object.get(key), default) {
-            (Some(v), _) if v.as_i64().is_some_and(|n| n > 0) => v.as_i64().unwrap_or_default(),
-            (None | Some(Value::Null), Some(n)) => n,
-            (v, _) => {
-                let found = v.cloned().unwrap_or(Value::Null);
-                self.wrong(key, "a positive integer", &found);
-                1
-            }
-        }
-    }
-
-    fn float(&mut self, key: &str, default: f64) -> f64 {
-        match self.object.get(key) {
-            None | Some(Value::Null) => default,
-            Some(v) => v.as_f64().filter(|x| *x > 0.0).unwrap_or_else(|| {
-                self.wrong(key, "a positive number", v);
-                default
-            }),
-        }
-    }
-
-    /// A setting that must be there, with the one value that is implemented.
-    fn required(&mut self, key: &str, value: &Value) {
-        match self.object.get(key) {
-            None => self.wrong(key, &format!("{value} (nothing else is implemented)"), &Value::Null),
-            Some(_) => self.only(key, value),
-        }
-    }
-
-    /// A setting of which only one value is implemented.
-    fn only(&mut self, key: &str, value: &Value) {
-        if let Some(found) = self.object.get(key)
-            && !found.is_null()
-            && found != value
-        {
-            self.wrong(key, &format!("{value} (nothing else is implemented)"), found);
-        }
-    }
-}
-
 impl Config {
     /// Reads `config.json` of a checkpoint folder.
     ///
@@ -165,6 +114,11 @@ impl Config {
             ("model_type", json!("qwen2_audio_encoder")),
             ("activation_function", json!("gelu")),
             ("scale_embedding", json!(false)),
+            ("num_mel_bins", json!(128)),
+            ("dropout", json!(0.0)),
+            ("attention_dropout", json!(0.0)),
+            ("activation_dropout", json!(0.0)),
+            ("encoder_layerdrop", json!(0.0)),
         ] {
             r.only(key, &value);
         }
@@ -188,6 +142,7 @@ impl Config {
             ("use_sliding_window", json!(false)),
             ("use_mrope", json!(false)),
             ("rope_scaling", Value::Null),
+            ("attention_dropout", json!(0.0)),
         ] {
             r.only(key, &value);
         }
@@ -196,10 +151,10 @@ impl Config {
         {
             r.wrong("layer_types", "\"full_attention\" everywhere (nothing else is implemented)", other);
         }
-        if let Some(kind) = rope.and_then(|v| v.get("rope_type"))
-            && kind != "default"
-        {
-            r.wrong("rope_parameters.rope_type", "\"default\" (nothing else is implemented)", kind);
+        for key in ["rope_type", "type"] {
+            if let Some(kind) = rope.and_then(|v| v.get(key)).filter(|kind| **kind != "default") {
+                r.wrong(&format!("rope_parameters.{key}"), "\"default\" (nothing else is implemented)", kind);
+            }
         }
         let heads = r.int("num_attention_heads", Some(32));
         let rope_theta = match rope.and_then(|v| v.get("rope_theta")).and_then(Value::as_f64) {
@@ -268,10 +223,7 @@ impl Config {
 
     /// `config.json` as transformers 4.49 reads it, every value written out.
     pub fn to_json(&self, eos: i64, bos: i64) -> Value {
-        let dtype = match self.dtype {
-            Dtype::Float32 => "float32",
-            Dtype::Bfloat16 => "bfloat16",
-        };
+        let dtype = self.dtype.name();
         let (a, t) = (&self.audio, &self.text);
         json!({
             "architectures": ["Qwen2AudioForConditionalGeneration"],
@@ -354,7 +306,7 @@ mod tests {
     #[test]
     fn what_is_not_implemented_is_refused_by_name() {
         let good = json!({"model_type": "qwen2_audio", "architectures": ["Qwen2AudioForConditionalGeneration"],
-            "audio_config": {"model_type": "qwen2_audio_encoder"}, "text_config": {"sliding_window": 32768, "use_sliding_window": false,
+            "audio_config": {"model_type": "qwen2_audio_encoder", "dropout": 0}, "text_config": {"sliding_window": 32768, "use_sliding_window": false,
             "rope_scaling": null, "layer_types": ["full_attention", "full_attention"]}});
         assert!(Config::from_json(&good, "c.json").is_ok(), "a window that is not in use is none");
         for (path, value, part) in [
@@ -374,6 +326,10 @@ mod tests {
                 json!({"rope_parameters": {"rope_type": "linear", "factor": 2.0}}),
                 "rope_parameters.rope_type",
             ),
+            ("/text_config", json!({"rope_parameters": {"type": "yarn"}}), "rope_parameters.type"),
+            ("/text_config", json!({"attention_dropout": 0.1}), "text_config.attention_dropout: expected 0"),
+            ("/audio_config", json!({"encoder_layerdrop": 0.05}), "audio_config.encoder_layerdrop: expected 0"),
+            ("/audio_config", json!({"num_mel_bins": 80}), "audio_config.num_mel_bins: expected 128"),
             ("/text_config", json!({"use_mrope": true}), "text_config.use_mrope"),
             ("/text_config", json!({"head_dim": 64}), "text_config.head_dim: expected 128"),
         ] {

@@ -1,0 +1,121 @@
+//! What an evaluation leaves: predictions, score, and what the row is.
+
+use super::super::{Context, policy};
+use super::Job;
+use crate::artifact::layout::StageFolder;
+use crate::artifact::{EvalRecord, Hearing, SCHEMA, Sample, write};
+use crate::data::Example;
+use crate::error::{Error, Result};
+use crate::pins::Sha256;
+use crate::plan::{Data, Policy, Work};
+use crate::recipe::{Eval, Files, Source};
+use crate::sampling::Filters;
+use crate::score::{self, Judged};
+
+/// What an evaluation found, question by question.
+pub(super) struct Answers<'a> {
+    /// The questions that were asked.
+    pub examples: &'a [Example],
+    /// One a question, in their order.
+    pub samples: &'a [&'a Sample],
+    /// Questions of the data set.
+    pub questions: usize,
+    /// How tokens were chosen.
+    pub filters: &'a Filters,
+    /// Whether the policy heard.
+    pub hearing: Option<Hearing>,
+}
+
+/// Writes predictions, score and what the row is.
+pub(super) fn write(
+    ctx: &Context<'_>,
+    job: &Job<'_>,
+    folder: &StageFolder,
+    found: Answers<'_>,
+) -> Result<score::Score> {
+    let Answers { examples, samples, questions, filters, hearing } = found;
+    let predictions: Vec<serde_json::Value> = examples
+        .iter()
+        .zip(samples)
+        .map(|(example, sample)| {
+            let mut row = example.row.clone();
+            row.insert("model_prediction".into(), sample.answer.clone().into());
+            serde_json::Value::Object(row)
+        })
+        .collect();
+    write::replace_json(&folder.predictions(), &predictions)?;
+    let judged = examples.iter().zip(samples).map(|(example, sample)| Judged {
+        task: &example.task,
+        difficulty: &example.difficulty,
+        sub_category: &example.sub_category,
+        verdict: sample.verdict,
+    });
+    let score = score::score_rows(job.eval.rule, judged, 0);
+    write::replace_json(&folder.score(), &score)?;
+    let (dataset_format, dataset_sha256) = ctx.dataset_id(job.data)?;
+    let count = |f: fn(&Sample) -> bool| samples.iter().filter(|s| f(s)).count() as u64;
+    let record = EvalRecord {
+        schema: SCHEMA,
+        name: job.eval.name.clone(),
+        label: job.eval.label.clone(),
+        trained: ctx.is_trained(job.policy),
+        dataset_format,
+        dataset: job.eval.data.clone(),
+        dataset_sha256,
+        asked: examples.len() as u64,
+        questions: questions as u64,
+        prompt: policy::spelling(&job.eval.prompt)?,
+        decoding: describe(job.eval, filters),
+        extract: policy::spelling(&job.eval.extract)?,
+        rule: policy::spelling(&job.eval.rule)?,
+        cropped: count(|s| s.cropped),
+        truncated: count(|s| s.truncated),
+        damaged: count(|s| !s.damage.is_empty()),
+        hearing,
+    };
+    write::replace_json(&folder.eval(), &record)?;
+    Ok(score)
+}
+
+/// How tokens were chosen, in one line.
+fn describe(eval: &Eval, filters: &Filters) -> String {
+    let new = format!("at most {} new tokens", eval.decoding.max_new_tokens);
+    let penalty = if filters.repetition_penalty == 1.0 {
+        String::new()
+    } else {
+        format!("repetition penalty {}, ", filters.repetition_penalty)
+    };
+    if eval.decoding.do_sample {
+        let Filters { temperature, top_k, top_p, .. } = filters;
+        format!("sampled (temperature {temperature}, top-k {top_k}, top-p {top_p}), {penalty}{new}")
+    } else {
+        format!("greedy, {penalty}{new}")
+    }
+}
+
+impl Context<'_> {
+    /// Whether a stage of this run trained the policy.
+    fn is_trained(&self, policy: &Policy) -> bool {
+        match policy {
+            Policy::Stage { index, .. } => matches!(self.plan.stages[*index].work, Work::Train { .. }),
+            Policy::Checkpoint(_) => false,
+        }
+    }
+
+    /// Format and hash of a data set's questions file.
+    fn dataset_id(&self, data: &Data) -> Result<(String, Sha256)> {
+        let of_file = |files: &Files| match (&files.sha256, &files.file) {
+            (Some(sha256), _) => Ok(sha256.clone()),
+            (None, Source::Path(path)) => Sha256::of_file(path),
+            (None, _) => Err(Error::internal("a data set that was read has a path")),
+        };
+        match data {
+            Data::Stage { index, .. } => match &self.plan.stages[*index].work {
+                Work::Data(spec) => Ok(("synthetic".into(), spec.sha256.clone())),
+                _ => Err(Error::internal("a data set comes from a data stage")),
+            },
+            Data::Mmau { files, .. } => Ok(("mmau".into(), of_file(files)?)),
+            Data::Avqa { files, .. } => Ok(("avqa".into(), of_file(files)?)),
+        }
+    }
+}
