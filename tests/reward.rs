@@ -109,10 +109,30 @@ fn no_completion_takes_long_to_judge() {
         format!("${}1$", "2,x,".repeat(5_000)),
     ];
     for text in texts {
-        let started = std::time::Instant::now();
-        verify(&text, "<answer>about 3</answer>");
-        let taken = started.elapsed();
-        assert!(taken.as_secs_f64() < 3.0, "{taken:?} for {}…", &text[..20]);
+        assert_ne!(verified_in_time(&text), TOO_SLOW, "{}…", &text[..20]);
+    }
+}
+
+const TOO_SLOW: Verdict = Verdict::Unsupported("a text that takes too many steps to search");
+
+/// The verdict, which takes less than three seconds.
+fn verified_in_time(text: &str) -> Verdict {
+    let started = std::time::Instant::now();
+    let verdict = verify(text, "<answer>about 3</answer>");
+    let taken = started.elapsed();
+    assert!(taken.as_secs_f64() < 3.0, "{taken:?} for {}…", &text[..20]);
+    verdict
+}
+
+/// What cannot be searched in time is given up and counted, on either side.
+#[test]
+fn a_text_that_takes_too_long_to_search_is_not_judged() {
+    for text in
+        [format!("answer: {}x", r"\(".repeat(20_000)), format!("the final answer is {}x", "1+1*".repeat(20_000))]
+    {
+        assert_eq!(verified_in_time(&text), TOO_SLOW);
+        assert_eq!(verify("<answer>about 3</answer>", &text), TOO_SLOW);
+        assert_eq!(Verdict::Unsupported(unjudged(&text).unwrap()), TOO_SLOW);
     }
 }
 

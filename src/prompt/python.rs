@@ -27,8 +27,15 @@ impl Ranges {
 }
 
 static PRINTABLE: LazyLock<Ranges> = LazyLock::new(|| Ranges::of(r"[ [\p{Age=14.0}--[\p{C}\p{Z}]]]"));
-static DIGIT: LazyLock<Ranges> = LazyLock::new(|| Ranges::of(r"[\p{Age=14.0}&&\p{Nd}]"));
-static WORD: LazyLock<Ranges> = LazyLock::new(|| Ranges::of(r"[_[\p{Age=14.0}&&[\p{L}\p{N}]]]"));
+static DIGITS: LazyLock<Ranges> = LazyLock::new(|| Ranges::of(DIGIT));
+static WORDS: LazyLock<Ranges> = LazyLock::new(|| Ranges::of(WORD));
+
+/// [`is_digit`] as a class of regex-syntax.
+pub(crate) const DIGIT: &str = r"[\p{Age=14.0}&&\p{Nd}]";
+/// [`is_space`] as a class of regex-syntax.
+pub(crate) const SPACE: &str = r"[\p{White_Space}\x1c-\x1f]";
+/// [`is_word`] as a class of regex-syntax.
+pub(crate) const WORD: &str = r"[_[\p{Age=14.0}&&[\p{L}\p{N}]]]";
 
 /// `str.isprintable` of one character: no category C or Z, the space excepted.
 pub fn is_printable(c: char) -> bool {
@@ -37,12 +44,12 @@ pub fn is_printable(c: char) -> bool {
 
 /// `\w` of `re` on a `str`: `str.isalnum` or `_`. Unlike Rust's regex crate it takes no combining marks and no joiners.
 pub fn is_word(c: char) -> bool {
-    if c.is_ascii() { c.is_ascii_alphanumeric() || c == '_' } else { WORD.contains(c) }
+    if c.is_ascii() { c.is_ascii_alphanumeric() || c == '_' } else { WORDS.contains(c) }
 }
 
 /// `\d` of `re` on a `str`: category Nd, so the digits of every script.
 pub fn is_digit(c: char) -> bool {
-    if c.is_ascii() { c.is_ascii_digit() } else { DIGIT.contains(c) }
+    if c.is_ascii() { c.is_ascii_digit() } else { DIGITS.contains(c) }
 }
 
 /// `str.isspace` of one character: Unicode's White_Space and the four information separators U+001C to U+001F.
@@ -72,6 +79,8 @@ mod tests {
         for other in ['²', '½', 'Ⅷ', 'a'] {
             assert!(!is_digit(other), "{other:?}");
         }
+        let spaces = Ranges::of(SPACE);
+        assert!((char::MIN..=char::MAX).all(|c| spaces.contains(c) == is_space(c)));
         for letter in ['_', 'é', '中', '²', '½', '٣', 'Ⅷ'] {
             assert!(is_word(letter), "{letter:?}");
         }

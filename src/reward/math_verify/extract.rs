@@ -4,7 +4,8 @@
 use super::expr::Expr;
 use super::plain::Digits;
 use super::{Unsupported, latex, normalize, plain};
-use crate::reward::pattern::{Match, Pattern};
+use crate::reward::pattern::{Pattern, TooManySteps};
+use std::cmp::Reverse;
 use std::sync::LazyLock;
 
 /// Signs that may stand before a number.
@@ -43,7 +44,7 @@ static GROUPS: LazyLock<Vec<Vec<(Kind, Pattern)>>> = LazyLock::new(|| {
         vec![
             is_latex(format!(r"(?i:final answer.{{0,100}}?)\s+is:?\s*{latex}")),
             is_latex(boxed),
-            is_latex(r"(?P<first_Boxed>\\boxed{.+})".to_owned()),
+            is_latex(r"(?P<first_Boxed>\\boxed\{.+\})".to_owned()),
             is_plain(format!(r"(?i:final answer.{{0,100}}?)\s+is:?{either}")),
         ],
         vec![
@@ -70,10 +71,11 @@ fn plain_number() -> String {
     format!(r"(?:{BEFORE}[{CURRENCY}]?(?<!\d){digits}{percent})")
 }
 
+/// Upstream ends in `$`; `\Z` is the same behind `\s`, and leaves the pattern to the regex crate.
 fn plain_sum() -> String {
     let marks = r"\+\-*×/^()÷";
     let any = format!(r"[\d.\s{marks}]");
-    format!(r"(?:{BEFORE}(?P<sum>-?\(?-?\d{any}*[{marks}]{any}+\)?)(?:\*\*)?(?:\.|,|:|\s|\)|\$|$))")
+    format!(r"(?:{BEFORE}(?P<sum>-?\(?-?\d{any}*[{marks}]{any}+\)?)(?:\*\*)?(?:\.|,|:|\s|\)|\$|\Z))")
 }
 
 /// Up to six LaTeX parts, joined by commas, `and` or `or`.
@@ -88,7 +90,7 @@ fn latex_run(kind: &str) -> String {
 
 fn latex_part(name: &str, kind: &str) -> String {
     let inside = |content: &str| match kind {
-        "boxed" => format!(r"{content}*?\\boxed{{{content}+?}}{content}*?"),
+        "boxed" => format!(r"{content}*?\\boxed\{{{content}+?\}}{content}*?"),
         _ => format!("{content}+?"),
     };
     let group = |of: &str, content: &str| format!("(?P<{name}_{of}>{})", inside(content));
@@ -101,29 +103,40 @@ fn latex_part(name: &str, kind: &str) -> String {
     ];
     if kind == "plain" {
         let number = r"-?\d+(?:[.,]\d+)?";
-        forms.push(format!(r"(?P<{name}_Fraction>-?\\frac{{{number}}}{{{number}}})"));
+        forms.push(format!(r"(?P<{name}_Fraction>-?\\frac\{{{number}\}}\{{{number}\}})"));
     }
     let percent = format!(r"(?P<{name}_percent>(?:\\?%|[Pp]ercent|[Pp]ercentage|[Pp]ct))?");
     format!(r"(?:(?:{})\s*{percent})", forms.join("|"))
 }
 
+/// The named parts of a match.
+type Parts<'t> = Vec<(&'static str, &'t str)>;
+
+/// The matches of a group's patterns: the one that ends last, of those the longest, comes first.
+fn matches<'t>(group: &'static [(Kind, Pattern)], text: &'t str) -> Result<Vec<(Kind, Parts<'t>)>, TooManySteps> {
+    let mut out = Vec::new();
+    for (kind, pattern) in group {
+        for found in pattern.find_all(text)? {
+            let range = found.get(0).expect("a match lies somewhere").range();
+            out.push(((Reverse(range.end), range.start), (*kind, pattern.named(&found))));
+        }
+    }
+    out.sort_by_key(|(place, _)| *place);
+    Ok(out.into_iter().map(|(_, found)| found).collect())
+}
+
 /// What math-verify's `parse` makes of a text.
-pub(super) fn find(text: &str) -> Found {
-    let chars: Vec<char> = text.chars().collect();
+pub(super) fn find(text: &str) -> Result<Found, TooManySteps> {
     let mut out = Found::default();
     for group in &*GROUPS {
-        let mut matches: Vec<(Kind, Match<'_>)> =
-            group.iter().flat_map(|(kind, pattern)| pattern.find_all(&chars).into_iter().map(|m| (*kind, m))).collect();
-        // The one that ends last, of those the longest, is tried first.
-        matches.sort_by_key(|(_, found)| (std::cmp::Reverse(found.range().end), found.range().start));
-        for (kind, found) in matches {
+        for (kind, parts) in matches(group, text)? {
             let read = match kind {
-                Kind::Latex => from_latex(&found, &chars),
-                Kind::Plain => from_plain(&found, &chars),
+                Kind::Latex => from_latex(&parts)?,
+                Kind::Plain => from_plain(&parts),
             };
             match read {
                 // Behind a match that may or may not have a value this may or may not be reached.
-                Ok(None) => return Found { unknown: out.unknown, ..Found::default() },
+                Ok(None) => return Ok(Found { unknown: out.unknown, ..Found::default() }),
                 Ok(Some((value, text))) => {
                     let found = value.is_some();
                     if out.unknown.is_none() {
@@ -131,7 +144,7 @@ pub(super) fn find(text: &str) -> Found {
                         out.value = value;
                     }
                     if found {
-                        return out;
+                        return Ok(out);
                     }
                 }
                 Err((why, text)) => {
@@ -143,14 +156,14 @@ pub(super) fn find(text: &str) -> Found {
             }
         }
     }
-    out
+    Ok(out)
 }
 
 /// The value, if the text can be read, and the text. `None`: the whole answer is refused.
 type Read = Result<Option<(Option<Expr>, String)>, (Unsupported, String)>;
 
-fn from_plain(found: &Match<'_>, chars: &[char]) -> Read {
-    let part = |name: &str| found.named(name).map(|range| chars[range].iter().collect::<String>());
+fn from_plain(parts: &Parts<'_>) -> Read {
+    let part = |name: &str| parts.iter().find(|(own, _)| *own == name).map(|(_, text)| (*text).to_owned());
     let either = |name: &str| ["1", "2", "3"].iter().find_map(|n| part(&format!("{name}{n}"))).unwrap_or_default();
     let (integer, decimal) = (either("integer"), either("decimal"));
     if integer.is_empty() && decimal.is_empty() {
@@ -168,13 +181,11 @@ fn from_plain(found: &Match<'_>, chars: &[char]) -> Read {
     }
 }
 
-fn from_latex(found: &Match<'_>, chars: &[char]) -> Read {
-    let parts: Vec<(&str, std::ops::Range<usize>)> = found.all_named().collect();
+fn from_latex(parts: &Parts<'_>) -> Result<Read, TooManySteps> {
     let (mut values, mut texts) = (Vec::new(), Vec::new());
-    for (name, range) in parts.iter().filter(|(name, _)| !name.ends_with("percent")) {
+    for (name, written) in parts.iter().filter(|(name, _)| !name.ends_with("percent")) {
         let (place, form) = name.split_once('_').expect("LaTeX groups are named place_form");
-        let written: String = chars[range.clone()].iter().collect();
-        let text = normalize::normalize(&written, form == "Boxed");
+        let text = normalize::normalize(written, form == "Boxed")?;
         let percent = parts.iter().any(|(other, _)| other.strip_suffix("_percent") == Some(place));
         values.push(match latex::read(&text) {
             Ok(Some(Expr::Equation(_) | Expr::Set(_))) if percent => {
@@ -185,7 +196,11 @@ fn from_latex(found: &Match<'_>, chars: &[char]) -> Read {
         });
         texts.push(text);
     }
-    // Several parts make a set when each of them can be read; else only the first counts.
+    Ok(together(values, &texts))
+}
+
+/// Several parts make a set when each of them can be read; else only the first counts.
+fn together(mut values: Vec<Result<Option<Expr>, Unsupported>>, texts: &[String]) -> Read {
     let (first, text) = (values.remove(0), texts[0].clone());
     if values.is_empty() || first == Ok(None) || values.contains(&Ok(None)) {
         return match first {

@@ -14,9 +14,17 @@ mod normalize;
 mod number;
 mod plain;
 
+use super::pattern::TooManySteps;
+
 /// Why a construct is not judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Unsupported(&'static str);
+
+impl From<TooManySteps> for Unsupported {
+    fn from(_: TooManySteps) -> Self {
+        Self("a text that takes too many steps to search")
+    }
+}
 
 /// What math-verify says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,12 +39,18 @@ pub enum Verdict {
 
 /// `verify(parse(content), parse(solution))`: true when any value or fallback text of one equals one of the other.
 pub fn verify(content: &str, solution: &str) -> Verdict {
-    let solution = extract::find(solution);
+    let solution = match extract::find(solution) {
+        Ok(found) => found,
+        Err(why) => return Verdict::Unsupported(Unsupported::from(why).0),
+    };
     // Without anything to compare the completion need not be read.
     if solution.value.is_none() && solution.text.is_none() && solution.unknown.is_none() {
         return Verdict::Different;
     }
-    let content = extract::find(content);
+    let content = match extract::find(content) {
+        Ok(found) => found,
+        Err(why) => return Verdict::Unsupported(Unsupported::from(why).0),
+    };
     if let (Some(a), Some(b)) = (&content.text, &solution.text)
         && compare::same_text(a, b)
     {
@@ -57,5 +71,5 @@ pub fn verify(content: &str, solution: &str) -> Verdict {
 
 /// Why a solution cannot be judged against every completion, if so.
 pub fn unjudged(solution: &str) -> Option<&'static str> {
-    extract::find(solution).unknown.map(|why| why.0)
+    extract::find(solution).map_or_else(|why| Some(why.into()), |found| found.unknown).map(|why| why.0)
 }

@@ -2,7 +2,7 @@
 //! (latex2sympy2_extended/math_normalization.py at 1.10.1 with basic_latex, units, malformed_operators, nits and boxed).
 
 use crate::prompt::python::{is_space, strip};
-use crate::reward::pattern::{Match, Pattern};
+use crate::reward::pattern::{Match, Pattern, TooManySteps};
 use std::sync::LazyLock;
 
 /// One substitution: every match is replaced by these pieces.
@@ -21,16 +21,16 @@ impl Rule {
         Self(Pattern::new(pattern, false), by)
     }
 
-    fn apply(&self, text: &str) -> String {
-        self.0.replace(text, |found, chars| self.1.iter().map(|piece| piece.of(found, chars)).collect())
+    fn apply(&self, text: &str) -> Result<String, TooManySteps> {
+        self.0.replace(text, |found| self.1.iter().map(|piece| piece.of(found)).collect())
     }
 }
 
 impl Piece {
-    fn of(&self, found: &Match<'_>, chars: &[char]) -> String {
+    fn of<'t>(&self, found: &Match<'t>) -> &'t str {
         match self {
-            Text(text) => (*text).to_owned(),
-            Group(n) => found.group(*n).map_or_else(String::new, |range| chars[range].iter().collect()),
+            Text(text) => text,
+            Group(n) => found.get(*n).map_or("", |group| group.as_str()),
         }
     }
 }
@@ -47,7 +47,7 @@ static BASIC: LazyLock<[Rule; 4]> = LazyLock::new(|| {
         Rule::new(&format!(r"\\m?left({LEFT})"), &[Group(1)]),
         Rule::new(&format!(r"\\m?right({RIGHT})"), &[Group(1)]),
         Rule::new(
-            &format!(r"\({term}\)_{{{term}}}"),
+            &format!(r"\({term}\)_\{{{term}\}}"),
             &[Text(r"\frac{("), Group(1), Text(")!}{(("), Group(1), Text(")-("), Group(2), Text("))!}")],
         ),
         Rule::new(r#"\\mathrm\{th\}|\\!\s*|\\text\s*\{\s*\}|\\\$|\$|(?<!\\)["']|\\displaystyle"#, &[]),
@@ -70,7 +70,7 @@ const SPELLINGS: [(&str, &str); 16] = [
     (r",?\\ldots", " "),
     // Two backslashes: what follows reads them as a row break, so that `50 percent` has no value.
     (r"\s*percent", r"\\%"),
-    (r"\\text{percent}", r"\\%"),
+    (r"\\text\{percent\}", r"\\%"),
     (r"(?<!\\)inf(?!inity)", r"\infty"),
     (" sqrt", r"\sqrt"),
 ];
@@ -86,7 +86,7 @@ static DOUBLED_BACKSLASH: LazyLock<Rule> = LazyLock::new(|| Rule::new(r"\\\\(?=[
 /// it asks for white space where the word begins.
 static UNITS: LazyLock<[Rule; 3]> = LazyLock::new(|| {
     [
-        Rule::new(r"(\\(?:text|mbox){.*?})(\^\d|\{\^\d\})?$", &[]),
+        Rule::new(r"(\\(?:text|mbox)\{.*?\})(\^\d|\{\^\d\})?$", &[]),
         Rule::new(r" m east(?:s|es)?(?:$|\W)", &[]),
         Rule::new(r"\\text\s*\{\s*\}", &[Text(" ")]),
     ]
@@ -98,14 +98,14 @@ static OPERATORS: LazyLock<[Rule; 7]> = LazyLock::new(|| {
         Rule::new(r"sqrt\s?\((.*?)\)", &[Text(r"\sqrt{"), Group(1), Text("}")]),
         Rule::new(r"\\frac\s?(\d)\s?(\d+)", &[Text(r"\frac{"), Group(1), Text("}{"), Group(2), Text("}")]),
         Rule::new(r"\\log_\s?(\d)\s?(\d+)", &[Text(r"\log_{"), Group(1), Text("}{"), Group(2), Text("}")]),
-        Rule::new(r"\\frac\s?{(.*?)}\s?(\d)", &[Text(r"\frac{"), Group(1), Text("}{"), Group(2), Text("}")]),
-        Rule::new(r"\\frac\s?(\d)\s?{(.*?)}", &[Text(r"\frac{"), Group(1), Text("}{"), Group(2), Text("}")]),
+        Rule::new(r"\\frac\s?\{(.*?)\}\s?(\d)", &[Text(r"\frac{"), Group(1), Text("}{"), Group(2), Text("}")]),
+        Rule::new(r"\\frac\s?(\d)\s?\{(.*?)\}", &[Text(r"\frac{"), Group(1), Text("}{"), Group(2), Text("}")]),
         Rule::new(r"\\sqrt\s?(\d)", &[Text(r"\sqrt{"), Group(1), Text("}")]),
     ]
 });
 
 /// The tidied text. `last`: of several boxes only the last run counts, else all.
-pub(super) fn normalize(text: &str, last: bool) -> String {
+pub(super) fn normalize(text: &str, last: bool) -> Result<String, TooManySteps> {
     let mut text = boxed(text, last);
     for (from, to) in [
         (r"\mathrm{T}", "T"),
@@ -116,35 +116,35 @@ pub(super) fn normalize(text: &str, last: bool) -> String {
     ] {
         text = text.replace(from, to);
     }
-    text = BASIC.iter().fold(text, |text, rule| rule.apply(&text));
-    text = SPELLING.replace(&text, |found, _| {
-        let which = (0..SPELLINGS.len()).find(|n| found.group(n + 1).is_some());
+    text = BASIC.iter().try_fold(text, |text, rule| rule.apply(&text))?;
+    text = SPELLING.replace(&text, |found| {
+        let which = (0..SPELLINGS.len()).find(|n| found.get(n + 1).is_some());
         SPELLINGS[which.expect("one of the spellings matched")].1.to_owned()
-    });
+    })?;
     text = text.replace(['\n', '\t'], " ");
     if !text.contains("matrix") {
-        text = DOUBLED_BACKSLASH.apply(&text);
+        text = DOUBLED_BACKSLASH.apply(&text)?;
     }
-    text = units(text);
+    text = units(text)?;
     if text.starts_with('.') {
         text.insert(0, '0');
     }
     if text == "0.5" {
         text = r"\frac{1}{2}".to_owned();
     }
-    text = OPERATORS.iter().fold(text, |text, rule| rule.apply(&text));
+    text = OPERATORS.iter().try_fold(text, |text, rule| rule.apply(&text))?;
     text = text.replace(" sqrt", r"\sqrt");
-    strip(&slashed(fractions(roots(text)))).to_owned()
+    Ok(strip(&slashed(fractions(roots(text)))).to_owned())
 }
 
-fn units(mut text: String) -> String {
+fn units(mut text: String) -> Result<String, TooManySteps> {
     let [unit, word, empty] = &*UNITS;
-    let without = unit.apply(&text);
+    let without = unit.apply(&text)?;
     if !strip(&without).is_empty() {
         text = strip(&without).to_owned();
     }
     for _ in 0..2 {
-        let without = word.apply(&text);
+        let without = word.apply(&text)?;
         if !without.is_empty() {
             text = without;
         }

@@ -40,24 +40,23 @@ static EQUALS: LazyLock<Pattern> = LazyLock::new(|| Pattern::new(r"(?<!\\|<|!|>)
 pub(super) fn read(text: &str) -> Result<Option<Expr>, Unsupported> {
     match whole(text)? {
         Some(value) => Ok(Some(value)),
-        None => last_side(text).map_or(Ok(None), |side| whole(&side)),
+        None => last_side(text)?.map_or(Ok(None), whole),
     }
 }
 
 /// What stands behind the last `=` of a chain.
-fn last_side(text: &str) -> Option<String> {
-    let chars: Vec<char> = text.chars().collect();
-    let signs = EQUALS.find_all(&chars);
+fn last_side(text: &str) -> Result<Option<&str>, Unsupported> {
+    let signs = EQUALS.find_all(text)?;
     let chain = signs.len() > 1 && !text.contains([',', ';']);
-    chain.then(|| chars[signs[signs.len() - 1].range().end..].iter().collect())
+    let last = signs.last().and_then(|found| found.get(0)).filter(|_| chain);
+    Ok(last.map(|sign| &text[sign.end()..]))
 }
 
 fn whole(text: &str) -> Result<Option<Expr>, Unsupported> {
-    let chars: Vec<char> = text.chars().collect();
-    let real = COMPLEX.search(&chars, 0).is_none();
+    let real = !COMPLEX.is_in(text)?;
     let Some(tokens) = tokens::tokens(text)? else { return Ok(None) };
     match Reader::new(tokens, real).elements() {
-        Ok(_) if thousands(text) => separated(text),
+        Ok(_) if thousands(text)? => separated(text),
         Ok(value) => Ok(Some(value)),
         Err(Stop::Error) => Ok(None),
         Err(Stop::Unsupported(why)) => Err(why),
@@ -65,10 +64,10 @@ fn whole(text: &str) -> Result<Option<Expr>, Unsupported> {
 }
 
 /// Whether a text is a number with commas between its thousands.
-fn thousands(text: &str) -> bool {
+fn thousands(text: &str) -> Result<bool, Unsupported> {
     static THOUSANDS: LazyLock<Pattern> =
         LazyLock::new(|| Pattern::new(r"^\s*-?\d\d?\d?(?:,\d{3})+(?:\.\d+)?\s*$", false));
-    THOUSANDS.search(&text.chars().collect::<Vec<_>>(), 0).is_some()
+    Ok(THOUSANDS.is_in(text)?)
 }
 
 /// Such a number; one that begins with 0 has a comma for its point.
