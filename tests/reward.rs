@@ -85,9 +85,10 @@ fn generated_pairs_are_judged_as_by_the_reference_or_not_at_all() {
     measured::within("reward/math-verify-pairs", "generated", pairs.len() - unjudged, wrong.len() as f64);
 }
 
-/// Texts made to be slow for a backtracking matcher, as long as completions can be and longer. The reference gives up after 5 s.
+/// Texts made to be slow for a backtracking matcher, as long as completions can be and longer, are judged within its limit of steps. (The
+/// reference gives up after 5 s.)
 #[test]
-fn no_completion_takes_long_to_judge() {
+fn no_completion_takes_too_many_steps_to_judge() {
     let texts = [
         format!("<answer>{}x</answer>", "1 +1 ".repeat(300)),
         format!("{}1+1 x", "answer ".repeat(200)),
@@ -109,28 +110,23 @@ fn no_completion_takes_long_to_judge() {
         format!("${}1$", "2,x,".repeat(5_000)),
     ];
     for text in texts {
-        assert_ne!(verified_in_time(&text), TOO_SLOW, "{}…", &text[..20]);
+        assert_ne!(judged(&text), TOO_SLOW, "{}…", &text[..20]);
     }
 }
 
 const TOO_SLOW: Verdict = Verdict::Unsupported("a text that takes too many steps to search");
 
-/// The verdict, which takes less than three seconds.
-fn verified_in_time(text: &str) -> Verdict {
-    let started = std::time::Instant::now();
-    let verdict = verify(text, "<answer>about 3</answer>");
-    let taken = started.elapsed();
-    assert!(taken.as_secs_f64() < 3.0, "{taken:?} for {}…", &text[..20]);
-    verdict
+fn judged(text: &str) -> Verdict {
+    verify(text, "<answer>about 3</answer>")
 }
 
-/// What cannot be searched in time is given up and counted, on either side.
+/// What cannot be searched within the limit is given up and counted, on either side.
 #[test]
-fn a_text_that_takes_too_long_to_search_is_not_judged() {
+fn a_text_that_takes_too_many_steps_is_not_judged() {
     for text in
         [format!("answer: {}x", r"\(".repeat(20_000)), format!("the final answer is {}x", "1+1*".repeat(20_000))]
     {
-        assert_eq!(verified_in_time(&text), TOO_SLOW);
+        assert_eq!(judged(&text), TOO_SLOW);
         assert_eq!(verify("<answer>about 3</answer>", &text), TOO_SLOW);
         assert_eq!(Verdict::Unsupported(unjudged(&text).unwrap()), TOO_SLOW);
     }
