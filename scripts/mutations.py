@@ -104,7 +104,10 @@ def main():
     shared = os.environ.get("AQA_SHARED", ROOT.parent / "shared")
     # A folder of its own: a broken program must never lie where `make build` puts the whole one.
     target = ROOT / "target" / "mutations"
-    environment = os.environ | {"CARGO_TARGET_DIR": str(target), "AQA_SHARED": str(shared), "INSTA_UPDATE": "no"}
+    libtorch = os.environ.get("LIBTORCH", ROOT / ".libtorch")
+    # By name, so that the binding is not compiled anew for the copy's path.
+    own = {"CARGO_TARGET_DIR": target, "AQA_SHARED": shared, "LIBTORCH": libtorch, "INSTA_UPDATE": "no"}
+    environment = os.environ | {key: str(value) for key, value in own.items()}
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "copy"
         subprocess.run(["git", "-C", ROOT, "worktree", "add", "--quiet", "--detach", copy, "HEAD"], check=True)
