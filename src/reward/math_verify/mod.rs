@@ -56,11 +56,18 @@ pub fn verify(content: &str, solution: &str) -> Verdict {
     {
         return Verdict::Verified;
     }
+    // A side without a value differs from whatever the other has, where that is not the same text: which must then be known.
+    let without = |found: &extract::Found, other: &extract::Found| {
+        let text_known = other.unknown.is_none() || other.text.is_some() || found.text.is_none();
+        found.value.is_none() && found.unknown.is_none() && text_known
+    };
     let judged = match (&content.value, &solution.value) {
         (Some(a), Some(b)) => compare::equal(a, b),
-        (None, _) if content.unknown.is_none() => Ok(false),
-        (_, None) if solution.unknown.is_none() => Ok(false),
-        _ => Err(content.unknown.or(solution.unknown).expect("one of them is unknown")),
+        _ if without(&content, &solution) || without(&solution, &content) => Ok(false),
+        _ => Err(content
+            .unknown
+            .or(solution.unknown)
+            .expect("a side that is no value is unknown, or the other's text is")),
     };
     match judged {
         Ok(true) => Verdict::Verified,
