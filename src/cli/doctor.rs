@@ -5,10 +5,12 @@ use crate::error::Result;
 use std::fmt::Write;
 
 pub(super) fn run(args: &DoctorArgs) -> Result<()> {
+    #[cfg(feature = "torch")]
+    if let Some(model) = &args.model {
+        return super::hearing::run(model, args);
+    }
+    #[cfg(not(feature = "torch"))]
     if args.model.is_some() {
-        #[cfg(feature = "torch")]
-        return super::hearing::run(args);
-        #[cfg(not(feature = "torch"))]
         return Err(super::no_engine());
     }
     let mut out = format!("aqa-bench  {} ({})\n", env!("CARGO_PKG_VERSION"), env!("AQA_COMMIT"));

@@ -8,13 +8,13 @@ use crate::generate::hearing;
 use crate::model::checkpoint::Checkpoint;
 use crate::model::guard;
 use std::fmt::Write;
+use std::path::Path;
 
 /// Under the clip; any question would do.
 const TEXT: &str = "What is heard in the audio?";
 
-pub(super) fn run(args: &DoctorArgs) -> Result<()> {
+pub(super) fn run(model: &Path, args: &DoctorArgs) -> Result<()> {
     openmp::settle();
-    let Some(model) = &args.model else { return Err(Error::internal("doctor --model without a model")) };
     let device = device::parse(&args.device)?;
     let dtype = DtypeArg::or_of(args.dtype, model)?;
     let (samples, name) = match &args.audio {

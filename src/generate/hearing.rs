@@ -20,7 +20,7 @@ struct Moved {
     silence: f64,
     shuffled: f64,
     tokens: u64,
-    features: u64,
+    embeddings: u64,
 }
 
 /// Tests a model on the first `enough` clips (mono samples at 16 kHz, each under the text of a user turn) that can tell: a clip that is silent,
@@ -50,7 +50,7 @@ pub fn hearing(
         silence: least(|m| m.silence),
         shuffled: least(|m| m.shuffled),
         audio_tokens: all.iter().map(|m| m.tokens).sum(),
-        audio_embeddings: all.iter().map(|m| m.features).sum(),
+        audio_embeddings: all.iter().map(|m| m.embeddings).sum(),
     }))
 }
 
@@ -63,7 +63,7 @@ fn moved(checkpoint: &Checkpoint, samples: &[f32], text: &str) -> Result<Option<
     let rendered = checkpoint.template.render(text, 1)?;
     let ids = checkpoint.tokenizer.expand_audio(&rendered, &[own.audio_tokens()])?;
     let ids: Vec<i64> = ids.into_iter().map(i64::from).collect();
-    let (logits, features) = last_logits(checkpoint, &ids, &own)?;
+    let (logits, embeddings) = last_logits(checkpoint, &ids, &own)?;
     let largest = logits.abs().max().double_value(&[]);
     let share = |other: &Features| -> Result<f64> {
         let (other, _) = last_logits(checkpoint, &ids, other)?;
@@ -76,7 +76,7 @@ fn moved(checkpoint: &Checkpoint, samples: &[f32], text: &str) -> Result<Option<
     };
     let placeholder = i64::from(checkpoint.tokenizer.audio_id());
     let tokens = ids.iter().filter(|&&id| id == placeholder).count() as u64;
-    Ok(Some(Moved { silence: share(&others[0])?, shuffled: share(&others[1])?, tokens, features }))
+    Ok(Some(Moved { silence: share(&others[0])?, shuffled: share(&others[1])?, tokens, embeddings }))
 }
 
 /// Logits `[vocab]` behind the prompt in float32, and the number of audio embeddings.

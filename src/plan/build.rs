@@ -13,6 +13,8 @@ fn computes(kind: &str) -> u32 {
     match kind {
         // 2: the accuracy reward asks math-verify before it compares strings.
         "grpo" => 2,
+        // 2: the record says whether the policy heard, and how answers were taken.
+        "evaluate" => 2,
         _ => 1,
     }
 }

@@ -1,27 +1,18 @@
 """What every part shares: pinned versions, determinism, places, and how files are written."""
 
 import json
-import os
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
-# One result on every x86-64 machine needs the same kernels everywhere, so the choice by processor is turned off
-# (before torch is imported).
-os.environ.update(
-    ATEN_CPU_CAPABILITY="default",
-    MKL_CBWR="COMPATIBLE",
-    OMP_NUM_THREADS="1",
-    HF_HUB_OFFLINE="1",
-    TOKENIZERS_PARALLELISM="false",
-    TRANSFORMERS_VERBOSITY="error",
-)
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT.parent))
+import common as shared  # noqa: E402 (before torch: it chooses the kernels)
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 
-ROOT = Path(__file__).resolve().parent.parent
+be_deterministic = shared.be_deterministic
 CLIPS = ROOT / "clips"
 CHECKPOINTS = ROOT / "checkpoints"
 PINNED = ["torch", "transformers", "tokenizers", "trl", "accelerate", "peft", "safetensors", "numpy"]
@@ -30,23 +21,7 @@ NEW_TOKENS = 64
 
 def versions():
     """The pinned packages that are installed; ends the program if one differs from requirements.txt."""
-    wanted = dict(
-        line.strip().split("==")
-        for line in (ROOT.parent / "requirements.txt").read_text().splitlines()
-        if "==" in line
-    )
-    found = {name: version(name) for name in PINNED}
-    for name, is_version in found.items():
-        if is_version.split("+")[0] != wanted[name]:
-            sys.exit(f"{name}: requirements.txt pins {wanted[name]}, found {is_version}")
-    return {name: wanted[name] for name in PINNED}
-
-
-def be_deterministic():
-    """One thread, deterministic kernels, no oneDNN (it chooses kernels by processor)."""
-    torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
-    torch.backends.mkldnn.set_flags(False)
+    return shared.versions(ROOT.parent / "requirements.txt", PINNED)
 
 
 def normals(seed):
