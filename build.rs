@@ -8,7 +8,31 @@ fn main() {
     commit();
     if std::env::var_os("CARGO_FEATURE_TORCH").is_some() {
         rpath();
+        #[cfg(feature = "torch")]
+        native();
     }
+}
+
+/// The C++ functions beside libtorch's binding: `src/native`.
+#[cfg(feature = "torch")]
+fn native() {
+    println!("cargo:rerun-if-changed=src/native");
+    let include = Path::new(&std::env::var("LIBTORCH").unwrap_or_default()).join("include");
+    let build = || {
+        let mut build = cc::Build::new();
+        build.cpp(true).std("c++17").opt_level(3).warnings(false).flag("-fopenmp");
+        build
+    };
+    let x86 = std::env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "x86_64");
+    for (set, flags) in [("avx2", &["-mavx2", "-mfma"][..]), ("avx512", &["-mavx512f", "-mfma"][..])] {
+        if x86 {
+            let mut kernel = build();
+            kernel.file("src/native/skinny.cpp").define(&format!("SKINNY_{}", set.to_uppercase()), None);
+            flags.iter().for_each(|flag| _ = kernel.flag(flag));
+            kernel.compile(&format!("aqa_skinny_{set}"));
+        }
+    }
+    build().file("src/native/threads.cpp").file("src/native/torch.cpp").include(include).compile("aqa_native");
 }
 
 /// `AQA_COMMIT`: the git commit, with `-dirty` when tracked files differ; `unknown` outside git.

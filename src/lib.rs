@@ -38,6 +38,9 @@ pub mod sampling;
 
 // 7. the engine
 #[cfg(feature = "torch")]
+pub mod native;
+
+#[cfg(feature = "torch")]
 pub mod model;
 
 #[cfg(feature = "torch")]

@@ -2,7 +2,7 @@
 
 use super::config::TextConfig;
 use super::kv_cache::KvCache;
-use super::layers::{Linear, RmsNorm, Rotary, attention, join_heads, split_heads};
+use super::layers::{Joined, Linear, RmsNorm, Rotary, attention, join_heads, split_heads};
 use super::params::Params;
 use crate::error::Result;
 use tch::Tensor;
@@ -28,9 +28,8 @@ struct Layer {
 
 #[derive(Debug)]
 struct Attention {
-    q_proj: Linear,
-    k_proj: Linear,
-    v_proj: Linear,
+    /// `q_proj`, `k_proj`, `v_proj`.
+    qkv_proj: Joined<3>,
     o_proj: Linear,
     heads: i64,
     kv_heads: i64,
@@ -38,8 +37,8 @@ struct Attention {
 
 #[derive(Debug)]
 struct Mlp {
-    gate_proj: Linear,
-    up_proj: Linear,
+    /// `gate_proj`, `up_proj`.
+    gate_up_proj: Joined<2>,
     down_proj: Linear,
 }
 
@@ -50,16 +49,20 @@ impl Language {
             let at = |part: &str| format!("language_model.model.layers.{i}.{part}");
             Ok(Layer {
                 self_attn: Attention {
-                    q_proj: Linear::with_bias(params, &at("self_attn.q_proj"))?,
-                    k_proj: Linear::with_bias(params, &at("self_attn.k_proj"))?,
-                    v_proj: Linear::with_bias(params, &at("self_attn.v_proj"))?,
+                    qkv_proj: Joined::new([
+                        Linear::with_bias(params, &at("self_attn.q_proj"))?,
+                        Linear::with_bias(params, &at("self_attn.k_proj"))?,
+                        Linear::with_bias(params, &at("self_attn.v_proj"))?,
+                    ]),
                     o_proj: Linear::no_bias(params, &at("self_attn.o_proj"))?,
                     heads: config.num_attention_heads,
                     kv_heads: config.num_key_value_heads,
                 },
                 mlp: Mlp {
-                    gate_proj: Linear::no_bias(params, &at("mlp.gate_proj"))?,
-                    up_proj: Linear::no_bias(params, &at("mlp.up_proj"))?,
+                    gate_up_proj: Joined::new([
+                        Linear::no_bias(params, &at("mlp.gate_proj"))?,
+                        Linear::no_bias(params, &at("mlp.up_proj"))?,
+                    ]),
                     down_proj: Linear::no_bias(params, &at("mlp.down_proj"))?,
                 },
                 input_layernorm: RmsNorm::new(params, &at("input_layernorm"), config.rms_norm_eps)?,
@@ -123,9 +126,10 @@ impl Layer {
 
 impl Attention {
     fn forward(&self, x: &Tensor, rotary: &Rotary, mask: &Tensor, cache: Option<(usize, &mut KvCache)>) -> Tensor {
-        let q = rotary.apply(&split_heads(&self.q_proj.forward(x), self.heads));
-        let k = rotary.apply(&split_heads(&self.k_proj.forward(x), self.kv_heads));
-        let v = split_heads(&self.v_proj.forward(x), self.kv_heads);
+        let [q, k, v] = self.qkv_proj.forward(x);
+        let q = rotary.apply(&split_heads(&q, self.heads));
+        let k = rotary.apply(&split_heads(&k, self.kv_heads));
+        let v = split_heads(&v, self.kv_heads);
         let (k, v) = match cache {
             Some((layer, cache)) => cache.append(layer, &k, &v),
             None => (k, v),
@@ -136,6 +140,7 @@ impl Attention {
 
 impl Mlp {
     fn forward(&self, x: &Tensor) -> Tensor {
-        self.down_proj.forward(&(self.gate_proj.forward(x).silu() * self.up_proj.forward(x)))
+        let [gate, up] = self.gate_up_proj.forward(x);
+        self.down_proj.forward(&(gate.silu() * up))
     }
 }

@@ -1,8 +1,9 @@
 //! The small parts: linear layers, norms, rotary positions, attention. Struct fields carry the checkpoint's names.
 
 use super::lora::Adapter;
-use super::params::{Params, wide};
+use super::params::{Params, adjacent, wide};
 use crate::error::Result;
+use crate::native::{Part, grad_enabled, skinny_linear};
 use tch::{Kind, Tensor};
 
 /// `y = x Wᵀ + b`, and what the layer's adapter adds where it has one.
@@ -31,11 +32,64 @@ impl Linear {
 
     /// `[…, in]` to `[…, out]`.
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        let y = x.linear(&self.weight, self.bias.as_ref());
+        let y = skinny_linear(x, &[self.part()]).unwrap_or_else(|| x.linear(&self.weight, self.bias.as_ref()));
+        self.adapted(y, x)
+    }
+
+    fn part(&self) -> Part<'_> {
+        Part { weight: &self.weight, bias: self.bias.as_ref() }
+    }
+
+    /// `y`, the layer's output for `x`, with what the adapter adds.
+    fn adapted(&self, y: Tensor, x: &Tensor) -> Tensor {
         match &self.adapter {
             Some(adapter) => adapter.add_to(&y, x),
             None => y,
         }
+    }
+}
+
+/// Linear layers with one input, computed as one product where that is possible: their weights lie side by side in one tensor (see
+/// [`Params::packed`]) and no gradient is wanted, or the product is one of few rows on the CPU.
+#[derive(Debug)]
+pub struct Joined<const N: usize> {
+    layers: [Linear; N],
+    /// Width of each output.
+    widths: [i64; N],
+    /// All weights as one `[sum of out, in]`, and all biases.
+    whole: Option<(Tensor, Option<Tensor>)>,
+}
+
+impl<const N: usize> Joined<N> {
+    /// Over layers that all take the same input.
+    pub fn new(layers: [Linear; N]) -> Self {
+        let widths = layers.each_ref().map(|layer| layer.weight.size()[0]);
+        let biases: Vec<&Tensor> = layers.iter().filter_map(|layer| layer.bias.as_ref()).collect();
+        let weights = layers.each_ref().map(|layer| &layer.weight);
+        let whole = match adjacent(&weights) {
+            Some(weight) if biases.is_empty() => Some((weight, None)),
+            Some(weight) if biases.len() == N => adjacent(&biases).map(|bias| (weight, Some(bias))),
+            _ => None,
+        };
+        Self { layers, widths, whole }
+    }
+
+    /// `[…, in]` to `[…, out]` of each layer.
+    pub fn forward(&self, x: &Tensor) -> [Tensor; N] {
+        let parts = self.layers.each_ref().map(Linear::part);
+        let joined = skinny_linear(x, &parts).or_else(|| match &self.whole {
+            Some((weight, bias)) if !grad_enabled() => Some(x.linear(weight, bias.as_ref())),
+            _ => None,
+        });
+        let Some(joined) = joined else {
+            return self.layers.each_ref().map(|layer| layer.forward(x));
+        };
+        let mut start = 0;
+        std::array::from_fn(|i| {
+            let y = joined.narrow(-1, start, self.widths[i]);
+            start += self.widths[i];
+            self.layers[i].adapted(y, x)
+        })
     }
 }
 

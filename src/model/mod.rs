@@ -43,6 +43,8 @@ pub struct Qwen2Audio {
 impl Qwen2Audio {
     /// Builds the model over parameters whose names and shapes fit the configuration.
     pub fn new(config: Config, params: Params, device: Device) -> Result<Self> {
+        // The CPU has its own kernel for few rows, which takes weights where they lie.
+        let params = if device.is_cuda() { params.packed(&config) } else { params };
         Ok(Self {
             audio_tower: Encoder::new(&config.audio, &params)?,
             multi_modal_projector: Linear::with_bias(&params, "multi_modal_projector.linear")?,

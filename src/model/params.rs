@@ -86,7 +86,56 @@ pub fn expected(config: &Config) -> Vec<(String, Vec<i64>)> {
     out
 }
 
+/// Linear layers of one input: each group's weights, and biases, are best kept side by side.
+fn joined(config: &Config) -> Vec<Vec<String>> {
+    let layer = |i: i64| {
+        let at = |part: &str| format!("language_model.model.layers.{i}.{part}");
+        let qkv = |kind: &str| ["q_proj", "k_proj", "v_proj"].map(|p| at(&format!("self_attn.{p}.{kind}"))).to_vec();
+        let gate_up = ["gate_proj", "up_proj"].map(|p| at(&format!("mlp.{p}.weight"))).to_vec();
+        [qkv("weight"), qkv("bias"), gate_up]
+    };
+    (0..config.text.num_hidden_layers).flat_map(layer).collect()
+}
+
+/// Tensors that lie one behind the other in one storage, as one tensor over the same memory, without gradient; `None` where they do not.
+pub fn adjacent(parts: &[&Tensor]) -> Option<Tensor> {
+    let (first, rest) = parts.split_first()?;
+    let end = |t: &Tensor| t.data_ptr() as usize + t.numel() * t.kind().elt_size_in_bytes();
+    let mut before = first;
+    for part in rest {
+        let fits = part.is_contiguous() && part.kind() == first.kind() && part.device() == first.device();
+        if !fits || end(before) != part.data_ptr() as usize || part.size()[1..] != first.size()[1..] {
+            return None;
+        }
+        before = part;
+    }
+    let mut size = first.size();
+    size[0] = parts.iter().map(|p| p.size()[0]).sum();
+    // Neighbours by chance lie in two storages: libtorch refuses to reach over the end of one.
+    let whole = first.detach().f_as_strided(&size, first.stride(), None::<i64>).ok()?;
+    first.is_contiguous().then_some(whole)
+}
+
 impl Params {
+    /// The same parameters, those of layers with one input side by side in one tensor, so that one product computes them. What is side by side already
+    /// stays as it is; the rest is copied group by group.
+    pub fn packed(mut self, config: &Config) -> Self {
+        for group in joined(config) {
+            let parts: Vec<&Tensor> = group.iter().filter_map(|name| self.tensors.get(name)).collect();
+            if parts.len() != group.len() || adjacent(&parts).is_some() {
+                continue;
+            }
+            let widths: Vec<i64> = parts.iter().map(|p| p.size()[0]).collect();
+            let whole = Tensor::cat(&parts.iter().map(|p| p.detach()).collect::<Vec<_>>(), 0);
+            let mut start = 0;
+            for (name, width) in group.into_iter().zip(widths) {
+                self.tensors.insert(name, whole.narrow(0, start, width).detach());
+                start += width;
+            }
+        }
+        self
+    }
+
     /// Takes tensors by name. The caller has checked names and shapes.
     pub fn new(tensors: BTreeMap<String, Tensor>) -> Self {
         Self { tensors, adapters: None }

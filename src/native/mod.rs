@@ -1,0 +1,29 @@
+//! What libtorch's binding lacks: a few C++ functions, and safe ways to call them.
+
+mod skinny;
+
+pub use skinny::{Part, linear as skinny_linear};
+
+use std::ffi::c_void;
+
+unsafe extern "C" {
+    fn aqa_on_threads(threads: i32, pieces: i64, piece: extern "C" fn(*mut c_void, i64), data: *mut c_void);
+    fn aqa_grad_enabled() -> bool;
+}
+
+/// Whether operations on this thread are recorded for a backward pass.
+pub fn grad_enabled() -> bool {
+    // SAFETY: reads a thread-local flag.
+    unsafe { aqa_grad_enabled() }
+}
+
+/// Runs `piece(0)` to `piece(pieces - 1)` on libtorch's threads, in any order.
+fn on_threads<F: Fn(i64) + Sync>(threads: i32, pieces: i64, piece: F) {
+    extern "C" fn call<F: Fn(i64) + Sync>(data: *mut c_void, index: i64) {
+        // SAFETY: `data` is the closure below, which outlives the call.
+        let piece = unsafe { &*data.cast::<F>() };
+        piece(index);
+    }
+    // SAFETY: the function returns when all pieces are done; a panic inside aborts, as `extern "C"` functions do.
+    unsafe { aqa_on_threads(threads, pieces, call::<F>, (&raw const piece).cast_mut().cast()) }
+}
