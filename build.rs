@@ -27,9 +27,12 @@ fn native() {
     for (set, flags) in [("avx2", &["-mavx2", "-mfma"][..]), ("avx512", &["-mavx512f", "-mfma"][..])] {
         if x86 {
             let mut kernel = build();
-            kernel.file("src/native/skinny.cpp").define(&format!("SKINNY_{}", set.to_uppercase()), None);
+            kernel
+                .file("src/native/skinny.cpp")
+                .file("src/native/attend.cpp")
+                .define(&format!("SKINNY_{}", set.to_uppercase()), None);
             flags.iter().for_each(|flag| _ = kernel.flag(flag));
-            kernel.compile(&format!("aqa_skinny_{set}"));
+            kernel.compile(&format!("aqa_kernels_{set}"));
         }
     }
     build().file("src/native/threads.cpp").file("src/native/torch.cpp").include(include).compile("aqa_native");

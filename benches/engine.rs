@@ -4,7 +4,8 @@ use aqa_bench::audio::{Features, mel};
 use aqa_bench::generate::{Request, Stop, generate};
 use aqa_bench::model::Qwen2Audio;
 use aqa_bench::model::config::{AudioConfig, Config, TextConfig};
-use aqa_bench::model::mask::{LeftPadded, decode_mask};
+use aqa_bench::model::kv_cache::KvCache;
+use aqa_bench::model::mask::LeftPadded;
 use aqa_bench::model::params::Params;
 use aqa_bench::native::{Part, skinny_linear};
 use aqa_bench::recipe::{Dtype, Numerics, Optimizer};
@@ -80,31 +81,25 @@ fn draw(model: &Qwen2Audio, ids: &[i64], clip: &Features, batch: usize, new: usi
     started.elapsed()
 }
 
-/// The time of `n` decode steps with the choice of the most likely token left out, 32 at a time behind a prompt of 330 positions.
-fn decode_steps(model: &Qwen2Audio, batch: i64, n: u64) -> Duration {
+/// The time of `n` decode steps without the choice of a token, 32 at a time behind `prompts` prompts of 330 positions with `group` completions each.
+fn decode_steps(model: &Qwen2Audio, prompts: i64, group: i64, n: u64) -> Duration {
     let (language, device) = (model.language(), Device::Cpu);
-    let (prompt, steps) = (330, 32);
-    let prefilled = no_grad(|| {
-        let mut cache = model.cache(batch, prompt + steps);
-        let rows = LeftPadded::new(&vec![(0..prompt).map(|i| 10 + i).collect(); batch as usize], 0);
+    let (length, steps) = (330, 32);
+    let rows = LeftPadded::new(&vec![(0..length).map(|i| 10 + i).collect(); prompts as usize], 0);
+    let mut cache = KvCache::new(&rows, device);
+    no_grad(|| {
         let embeds = model.embed(&rows.ids, None).expect("no audio in it");
-        language.forward(&embeds, &rows.position_ids(device), &rows.prefill_mask(device), Some(&mut cache));
-        cache
+        let _ =
+            language.forward(&embeds, &rows.position_ids(device), &rows.prefill_mask(device), None, Some(&mut cache));
     });
-    let pads = Tensor::zeros([batch], (tch::Kind::Int64, device));
-    let ids = Tensor::full([batch, 1], 17, (tch::Kind::Int64, device));
-    let all = Tensor::arange(batch, (tch::Kind::Int64, device));
+    let ids = Tensor::full([prompts * group, 1], 17, (tch::Kind::Int64, device));
+    let of: Vec<i64> = (0..prompts * group).map(|row| row / group).collect();
     let mut spent = Duration::ZERO;
     for start in (0..n).step_by(steps as usize) {
-        let mut cache = prefilled.select(&all);
+        cache.start(&model.config().text, of.clone(), steps, tch::Kind::Float);
         let started = Instant::now();
         for _ in start..n.min(start + steps as u64) {
-            no_grad(|| {
-                let positions = (cache.len() - &pads).unsqueeze(1);
-                let mask = decode_mask(&pads, cache.len() + 1);
-                let hidden = language.forward(&language.embed(&ids), &positions, &mask, Some(&mut cache));
-                black_box(language.logits(&hidden.squeeze_dim(1)));
-            });
+            let _ = no_grad(|| black_box(language.logits(&language.decode(&ids, &mut cache))));
         }
         spent += started.elapsed();
     }
@@ -132,7 +127,7 @@ fn products(c: &mut Criterion) {
         group.bench_function(format!("libtorch/batch {batch}"), |b| {
             b.iter(|| {
                 for (x, weight) in inputs.iter().zip(&weights) {
-                    black_box(x.linear(weight, None::<&Tensor>));
+                    let _ = black_box(x.linear(weight, None::<&Tensor>));
                 }
             });
         });
@@ -149,9 +144,10 @@ fn inference(c: &mut Criterion) {
         group.bench_function(format!("prefill to first token/batch {batch}"), |b| {
             b.iter(|| draw(&model, &ids, &clip, batch as usize, 1));
         });
-        group.bench_function(format!("decode step at 331 to 362 positions/batch {batch}"), |b| {
-            b.iter_custom(|n| decode_steps(&model, batch, n));
-        });
+    }
+    for (prompts, completions) in [(1, 1), (8, 1), (1, 8)] {
+        let name = format!("decode step at 331 to 362 positions/{prompts} x {completions}");
+        group.bench_function(name, |b| b.iter_custom(|n| decode_steps(&model, prompts, completions, n)));
     }
     group.finish();
 }
@@ -160,14 +156,8 @@ fn training(c: &mut Criterion) {
     let (policy, reference, clip) = (model(), model(), clip());
     let ids = prompt(&clip);
     policy.params().require_grad();
-    let settings = Optimizer {
-        learning_rate: 1e-6,
-        beta1: 0.9,
-        beta2: 0.999,
-        eps: 1e-8,
-        weight_decay: 0.0,
-        max_grad_norm: 1.0,
-    };
+    let settings =
+        Optimizer { learning_rate: 1e-6, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.0, max_grad_norm: 1.0 };
     let mut optimizer = AdamW::new(policy.params(), &settings);
     let keys = || (0..8).map(|i| Some(Key::derive(3, "bench", &[&i.to_string()]))).collect::<Vec<_>>();
     let roll_out = || {

@@ -64,7 +64,7 @@ fn plain(model: &Qwen2Audio, groups: &[Group<'_>]) -> (Vec<Tensor>, f64) {
         })
         .collect();
     let (positions, mask) = (batch.position_ids(Device::Cpu), batch.prefill_mask(Device::Cpu));
-    let hidden = model.language().forward(&Tensor::cat(&embeds, 0), &positions, &mask, None);
+    let hidden = model.language().forward(&Tensor::cat(&embeds, 0), &positions, &mask, None, None);
     let all = model.language().logits(&hidden).log_softmax(-1, None::<Kind>);
     let (mut out, mut entropy, mut tokens) = (Vec::new(), 0.0, 0);
     for (i, (_, completion)) in rows.iter().enumerate() {

@@ -7,7 +7,8 @@ pub mod hearing;
 use crate::audio::Features;
 use crate::error::{Error, Result};
 use crate::model::Qwen2Audio;
-use crate::model::mask::{LeftPadded, decode_mask};
+use crate::model::kv_cache::KvCache;
+use crate::model::mask::LeftPadded;
 use crate::sampling::{Filters, choose};
 use crate::seeds::Key;
 use tch::{Device, Kind, Tensor, no_grad};
@@ -77,16 +78,21 @@ pub fn prompt_logits(model: &Qwen2Audio, ids: &[i64], audio: &Tensor, pad: i64) 
     let prompt = LeftPadded::new(&[ids.to_vec()], pad);
     let embeds = model.embed(&prompt.ids, Some(audio))?;
     let (positions, mask) = (prompt.position_ids(model.device()), prompt.prefill_mask(model.device()));
-    let hidden = model.language().forward(&embeds, &positions, &mask, None);
-    Ok(model.language().logits(&hidden.narrow(1, prompt.len() - 1, 1)).view([-1]).to_kind(Kind::Float))
+    let last = last_positions(1, prompt.len(), model.device());
+    let hidden = model.language().forward(&embeds, &positions, &mask, Some(&last), None);
+    Ok(model.language().logits(&hidden).view([-1]).to_kind(Kind::Float))
+}
+
+/// The last position of each of `rows` rows of `length`, in the flattened `[rows * length]`.
+fn last_positions(rows: i64, length: i64, device: Device) -> Tensor {
+    Tensor::arange_start_step(length - 1, rows * length, length, (Kind::Int64, device))
 }
 
 struct Decoding<'m> {
     model: &'m Qwen2Audio,
-    cache: crate::model::kv_cache::KvCache,
+    cache: KvCache,
     rows: Vec<Row>,
-    /// Padding of each row `[rows]`, and logits of its last position `[rows, vocab]`.
-    pads: Tensor,
+    /// Logits of each row's last position `[rows, vocab]`.
     logits: Tensor,
 }
 
@@ -103,10 +109,11 @@ impl<'m> Decoding<'m> {
         let clips: Vec<&Features> = requests.iter().flat_map(|r| r.audio.iter().copied()).collect();
         let audio = if clips.is_empty() { None } else { Some(model.encode_audio(&clips)?) };
         let embeds = model.embed(&batch.ids, audio.as_ref())?;
-        let mut cache = model.cache(prompts.len() as i64, length + stop.max_new_tokens as i64);
-        let mask = batch.prefill_mask(device);
-        let hidden = model.language().forward(&embeds, &batch.position_ids(device), &mask, Some(&mut cache));
-        let logits = model.language().logits(&hidden.narrow(1, length - 1, 1).squeeze_dim(1)); // [B, vocab]
+        let mut cache = KvCache::new(&batch, device);
+        let (positions, mask) = (batch.position_ids(device), batch.prefill_mask(device));
+        let last = last_positions(prompts.len() as i64, length, device);
+        let hidden = model.language().forward(&embeds, &positions, &mask, Some(&last), Some(&mut cache));
+        let logits = model.language().logits(&hidden); // [B, vocab]
 
         let rows: Vec<Row> = requests
             .iter()
@@ -118,9 +125,10 @@ impl<'m> Decoding<'m> {
             })
             .collect();
         let of: Vec<i64> = rows.iter().map(|r| r.request as i64).collect();
-        let of = Tensor::from_slice(&of).to_device(device);
-        let pads = Tensor::from_slice(&batch.pads).to_device(device).index_select(0, &of);
-        Ok(Self { model, cache: cache.select(&of), rows, pads, logits: logits.index_select(0, &of) })
+        let logits = logits.index_select(0, &Tensor::from_slice(&of).to_device(device));
+        // The last token is never run.
+        cache.start(&model.config().text, of, (stop.max_new_tokens as i64 - 1).max(1), model.kind());
+        Ok(Self { model, cache, rows, logits })
     }
 
     fn run(mut self, filters: &Filters, stop: &Stop, requests: &[Request<'_>]) -> Result<Vec<Vec<Completion>>> {
@@ -170,9 +178,7 @@ impl<'m> Decoding<'m> {
         if going.len() == self.rows.len() {
             return;
         }
-        let index = Tensor::from_slice(going).to_device(self.model.device());
-        self.cache = self.cache.select(&index);
-        self.pads = self.pads.index_select(0, &index);
+        self.cache.keep(going);
         let mut at = 0;
         let mut wanted = going.iter().peekable();
         self.rows.retain(|_| {
@@ -184,13 +190,9 @@ impl<'m> Decoding<'m> {
 
     /// Runs the last token of every row.
     fn step(&mut self) {
-        let device = self.model.device();
         let last: Vec<i64> = self.rows.iter().filter_map(|r| r.seen.last().copied()).collect();
-        let ids = Tensor::from_slice(&last).to_device(device).unsqueeze(1);
-        let positions = (self.cache.len() - &self.pads).unsqueeze(1);
-        let mask = decode_mask(&self.pads, self.cache.len() + 1);
+        let ids = Tensor::from_slice(&last).to_device(self.model.device()).unsqueeze(1);
         let language = self.model.language();
-        let hidden = language.forward(&language.embed(&ids), &positions, &mask, Some(&mut self.cache));
-        self.logits = language.logits(&hidden.squeeze_dim(1));
+        self.logits = language.logits(&language.decode(&ids, &mut self.cache));
     }
 }

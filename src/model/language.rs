@@ -90,24 +90,36 @@ impl Language {
         Tensor::embedding(&self.embed_tokens, input_ids, -1, false, false)
     }
 
-    /// Embeddings `[B, T, hidden]` at `position_ids` `[B, T]` to hidden states `[B, T, hidden]` (after the last norm). `mask` `[B, 1, T, S]` is
-    /// true where a query may look; S is T, or with a cache its length plus T.
+    /// Embeddings `[B, T, hidden]` at `position_ids` `[B, T]` to hidden states (after the last norm): of every position, `[B, T, hidden]`, or, flattened, of
+    /// those that `wanted` names in `[B * T]`, `[N, hidden]`: the last layer computes no other. `mask` `[B, 1, T, T]` is true where a query may look. A cache takes
+    /// the prompts' keys and values.
     pub fn forward(
         &self,
         embeds: &Tensor,
         position_ids: &Tensor,
         mask: &Tensor,
+        wanted: Option<&Tensor>,
         mut cache: Option<&mut KvCache>,
     ) -> Tensor {
         let rotary = Rotary::new(position_ids, self.head_dim, self.rope_theta, embeds.kind());
         let mut x = embeds.shallow_clone();
         for (i, layer) in self.layers.iter().enumerate() {
-            x = layer.forward(&x, &rotary, mask, cache.as_deref_mut().map(|c| (i, c)));
-        }
-        if let Some(cache) = cache {
-            cache.advance(embeds.size()[1]);
+            let wanted = wanted.filter(|_| i + 1 == self.layers.len());
+            x = layer.forward(&x, wanted, |attn, h| attn.over_all(h, &rotary, mask, cache.as_deref_mut()));
         }
         self.norm.forward(&x)
+    }
+
+    /// One token of every row of the cache, ids `[R, 1]`, to hidden states `[R, hidden]`.
+    pub fn decode(&self, ids: &Tensor, cache: &mut KvCache) -> Tensor {
+        let embeds = self.embed(ids);
+        let rotary = Rotary::new(&cache.next_positions(), self.head_dim, self.rope_theta, embeds.kind());
+        let mut x = embeds;
+        for (i, layer) in self.layers.iter().enumerate() {
+            x = layer.forward(&x, None, |attn, h| attn.over_cache(h, &rotary, i, cache));
+        }
+        cache.advance();
+        self.norm.forward(&x.squeeze_dim(1))
     }
 
     /// Hidden states `[…, hidden]` to logits `[…, vocab]`.
@@ -117,24 +129,44 @@ impl Language {
 }
 
 impl Layer {
-    fn forward(&self, x: &Tensor, rotary: &Rotary, mask: &Tensor, cache: Option<(usize, &mut KvCache)>) -> Tensor {
-        let x = x + self.self_attn.forward(&self.input_layernorm.forward(x), rotary, mask, cache);
+    fn forward(
+        &self,
+        x: &Tensor,
+        wanted: Option<&Tensor>,
+        attend: impl FnOnce(&Attention, &Tensor) -> Tensor,
+    ) -> Tensor {
+        let attended = attend(&self.self_attn, &self.input_layernorm.forward(x));
+        let only = |x: &Tensor| match wanted {
+            Some(wanted) => x.flatten(0, 1).index_select(0, wanted),
+            None => x.shallow_clone(),
+        };
+        let x = only(x) + self.self_attn.o_proj.forward(&only(&attended));
         let h = self.mlp.forward(&self.post_attention_layernorm.forward(&x));
         x + h
     }
 }
 
 impl Attention {
-    fn forward(&self, x: &Tensor, rotary: &Rotary, mask: &Tensor, cache: Option<(usize, &mut KvCache)>) -> Tensor {
+    fn qkv(&self, x: &Tensor, rotary: &Rotary) -> [Tensor; 3] {
         let [q, k, v] = self.qkv_proj.forward(x);
         let q = rotary.apply(&split_heads(&q, self.heads));
         let k = rotary.apply(&split_heads(&k, self.kv_heads));
-        let v = split_heads(&v, self.kv_heads);
-        let (k, v) = match cache {
-            Some((layer, cache)) => cache.append(layer, &k, &v),
-            None => (k, v),
-        };
-        self.o_proj.forward(&join_heads(&attention(&q, &k, &v, Some(mask))))
+        [q, k, split_heads(&v, self.kv_heads)]
+    }
+
+    /// Whole sequences, before the output projection.
+    fn over_all(&self, x: &Tensor, rotary: &Rotary, mask: &Tensor, cache: Option<&mut KvCache>) -> Tensor {
+        let [q, k, v] = self.qkv(x, rotary);
+        if let Some(cache) = cache {
+            cache.keep_prompt(&k, &v);
+        }
+        join_heads(&attention(&q, &k, &v, Some(mask)))
+    }
+
+    /// The new token of every row, before the output projection.
+    fn over_cache(&self, x: &Tensor, rotary: &Rotary, layer: usize, cache: &mut KvCache) -> Tensor {
+        let [q, k, v] = self.qkv(x, rotary);
+        join_heads(&cache.attend(layer, &q, &k, &v))
     }
 }
 

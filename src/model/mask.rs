@@ -49,12 +49,6 @@ impl LeftPadded {
     }
 }
 
-/// The mask of one decode step: `[B, 1, 1, S]`, true at the S cached positions that are not padding.
-pub fn decode_mask(pads: &Tensor, cached: i64) -> Tensor {
-    let at = Tensor::arange(cached, (Kind::Int64, pads.device())).view([1, 1, 1, cached]);
-    at.ge_tensor(&pads.view([-1, 1, 1, 1]))
-}
-
 /// The mask of packed rows. `segments` `[B, T]`: -1 padding, 0 the shared prompt, g > 0 the g-th completion. A token sees what stands
 /// before it in its prompt and in its own segment: completions of one row never see each other.
 pub fn packed_mask(segments: &Tensor) -> Tensor {

@@ -22,7 +22,6 @@ use crate::error::{Error, Result};
 use crate::recipe::Dtype;
 use config::Config;
 use encoder::{Encoder, frames_needed, pooled_length};
-use kv_cache::KvCache;
 use language::Language;
 use layers::Linear;
 use params::Params;
@@ -96,11 +95,6 @@ impl Qwen2Audio {
     /// The language model.
     pub fn language(&self) -> &Language {
         &self.language_model
-    }
-
-    /// An empty cache for `batch` rows of at most `capacity` positions.
-    pub fn cache(&self, batch: i64, capacity: i64) -> KvCache {
-        KvCache::new(&self.config.text, batch, capacity, self.kind(), self.device)
     }
 
     /// The features of clips as one tensor `[clips, mel, F]`, F cut to what the longest needs, and their valid frames.

@@ -1,7 +1,9 @@
 //! What libtorch's binding lacks: a few C++ functions, and safe ways to call them.
 
+mod attend;
 mod skinny;
 
+pub use attend::{Sight, attend};
 pub use skinny::{Part, linear as skinny_linear};
 
 use std::ffi::c_void;

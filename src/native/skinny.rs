@@ -24,7 +24,16 @@ pub struct Part<'a> {
 type Rows = unsafe extern "C" fn(*const f32, i64, i64, *const f32, *const f32, i64, *mut f32, i64);
 
 unsafe extern "C" {
-    fn aqa_skinny_rows_avx512(x: *const f32, m: i64, k: i64, w: *const f32, b: *const f32, n: i64, y: *mut f32, ys: i64);
+    fn aqa_skinny_rows_avx512(
+        x: *const f32,
+        m: i64,
+        k: i64,
+        w: *const f32,
+        b: *const f32,
+        n: i64,
+        y: *mut f32,
+        ys: i64,
+    );
     fn aqa_skinny_rows_avx2(x: *const f32, m: i64, k: i64, w: *const f32, b: *const f32, n: i64, y: *mut f32, ys: i64);
 }
 

@@ -129,9 +129,8 @@ pub fn completion_logprobs(model: &Qwen2Audio, groups: &[Group<'_>], pad: i64, n
 
     let mask = packed_mask(&tensor(&layout.segments).view([rows, -1]));
     let positions = tensor(&layout.positions).view([rows, -1]);
-    let hidden = model.language().forward(&embeds, &positions, &mask, None);
-    let width = model.config().text.hidden_size;
-    let logits = model.language().logits(&hidden.reshape([-1, width]).index_select(0, &tensor(&layout.predictors)));
+    let hidden = model.language().forward(&embeds, &positions, &mask, Some(&tensor(&layout.predictors)), None);
+    let logits = model.language().logits(&hidden);
     let (tokens, entropies) = token_logprobs(&logits, &tensor(&layout.targets), numerics);
     let entropy = entropies.mean(None::<Kind>).double_value(&[]);
 

@@ -171,7 +171,7 @@ pub fn prompt_hidden(model: &Qwen2Audio, cases: &[&Case]) -> Tensor {
     let batch = LeftPadded::new(&rows, PAD);
     let embeds = model.embed(&batch.ids, Some(&model.encode_audio(&clips).unwrap())).unwrap();
     let (positions, mask) = (batch.position_ids(Device::Cpu), batch.prefill_mask(Device::Cpu));
-    model.language().forward(&embeds, &positions, &mask, None)
+    model.language().forward(&embeds, &positions, &mask, None, None)
 }
 
 /// The largest difference of two tensors of one shape; NaN counts as infinite.

@@ -1,0 +1,168 @@
+//! Attention of one decode step over a prompt that the completions of a question share, float32 on the CPU. libtorch's products are the slow, obvious path
+//! ([`crate::model::kv_cache`]); `tests/shared_prompt.rs` holds the two together.
+
+use super::on_threads;
+use tch::{Device, Kind, Tensor};
+
+/// Queries that the kernel takes at a time.
+const BLOCK: i64 = 8;
+
+type Attend = unsafe extern "C" fn(
+    *const f32,
+    i64,
+    i64,
+    *const f32,
+    *const f32,
+    i64,
+    i64,
+    *const *const f32,
+    *const *const f32,
+    i64,
+    *mut f32,
+    *mut f32,
+);
+
+unsafe extern "C" {
+    fn aqa_attend_avx512(
+        q: *const f32,
+        n: i64,
+        d: i64,
+        prompt_keys: *const f32,
+        prompt_values: *const f32,
+        positions: i64,
+        pads: i64,
+        keys: *const *const f32,
+        values: *const *const f32,
+        own: i64,
+        scores: *mut f32,
+        out: *mut f32,
+    );
+    fn aqa_attend_avx2(
+        q: *const f32,
+        n: i64,
+        d: i64,
+        prompt_keys: *const f32,
+        prompt_values: *const f32,
+        positions: i64,
+        pads: i64,
+        keys: *const *const f32,
+        values: *const *const f32,
+        own: i64,
+        scores: *mut f32,
+        out: *mut f32,
+    );
+}
+
+/// The kernel of this machine for heads of width `d`, if it has one.
+fn kernel(d: i64) -> Option<Attend> {
+    if is_x86_feature_detected!("avx512f") && d % 16 == 0 {
+        return Some(aqa_attend_avx512);
+    }
+    (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && d % 8 == 0)
+        .then_some(aqa_attend_avx2 as Attend)
+}
+
+/// What the completions attend to in one layer: Q questions, R completions, KV key/value heads of width D.
+#[derive(Debug)]
+pub struct Sight<'a> {
+    /// Keys of the prompts `[Q, KV, D, P]`.
+    pub prompt_keys: &'a Tensor,
+    /// Values of the prompts `[Q, KV, P, D]`.
+    pub prompt_values: &'a Tensor,
+    /// Padding of each prompt.
+    pub pads: &'a [i64],
+    /// The first row of each question, and R at the end: rows stand by question.
+    pub starts: &'a [i64],
+    /// The completions' own keys `[R, KV, capacity, D]`.
+    pub keys: &'a Tensor,
+    /// The completions' own values, as their keys.
+    pub values: &'a Tensor,
+    /// Filled positions of the completions.
+    pub own: i64,
+}
+
+/// Pointers of one call; pieces write rows and heads of `out` that no other piece writes.
+struct Shared {
+    q: *const f32,
+    out: *mut f32,
+    prompt_keys: *const f32,
+    prompt_values: *const f32,
+    keys: *const f32,
+    values: *const f32,
+}
+
+// SAFETY: see above; everything else is only read.
+unsafe impl Sync for Shared {}
+
+/// `q` `[R, H, 1, D]` to `[R, H, 1, D]`. `None` where libtorch is to be asked: another device or number type, a head of odd width, a processor without the
+/// instructions.
+pub fn attend(q: &Tensor, sight: &Sight<'_>) -> Option<Tensor> {
+    let (rows, heads, _, d) = q.size4().ok()?;
+    let (questions, kv, _, positions) = sight.prompt_keys.size4().ok()?;
+    let capacity = sight.keys.size()[2];
+    let all = [q, sight.prompt_keys, sight.prompt_values, sight.keys, sight.values];
+    let plain = |t: &&Tensor| t.kind() == Kind::Float && t.device() == Device::Cpu;
+    if !all.iter().all(plain)
+        || !all[1..].iter().all(|t| t.is_contiguous())
+        || super::grad_enabled() && q.requires_grad()
+    {
+        return None;
+    }
+    let kernel = kernel(d)?;
+    let q = q.contiguous();
+    let out = Tensor::empty([rows, heads, 1, d], (Kind::Float, Device::Cpu));
+    let data = |t: &Tensor| t.data_ptr().cast_const().cast::<f32>();
+    let shared = Shared {
+        q: data(&q),
+        out: out.data_ptr().cast(),
+        prompt_keys: data(sight.prompt_keys),
+        prompt_values: data(sight.prompt_values),
+        keys: data(sight.keys),
+        values: data(sight.values),
+    };
+    let (pads, starts, own_positions) = (sight.pads, sight.starts, sight.own);
+    let (repeat, scale) = (heads / kv, 1.0 / (d as f64).sqrt());
+    let piece = |index: i64| {
+        let shared = &shared;
+        let (question, head) = (index / kv, index % kv);
+        let rows = starts[question as usize]..starts[question as usize + 1];
+        // Query i of the piece: its row, and its place in q and out.
+        let places: Vec<(i64, i64)> =
+            rows.flat_map(|row| (0..repeat).map(move |r| (row, (row * heads + head * repeat + r) * d))).collect();
+        let n = places.len();
+        let mut queries = vec![0f32; n * d as usize];
+        let mut outputs = vec![0f32; n * d as usize];
+        let mut scores = vec![0f32; (BLOCK * (positions + own_positions)) as usize];
+        // SAFETY: every offset lies inside the tensors whose sizes were read above.
+        unsafe {
+            for (query, &(_, place)) in queries.chunks_exact_mut(d as usize).zip(&places) {
+                let from = std::slice::from_raw_parts(shared.q.offset(place as isize), d as usize);
+                query.iter_mut().zip(from).for_each(|(to, x)| *to = (f64::from(*x) * scale) as f32);
+            }
+            let own = |base: *const f32| -> Vec<*const f32> {
+                places.iter().map(|(row, _)| base.offset(((row * kv + head) * capacity * d) as isize)).collect()
+            };
+            let at = ((question * kv + head) * positions * d) as isize;
+            kernel(
+                queries.as_ptr(),
+                n as i64,
+                d,
+                shared.prompt_keys.offset(at),
+                shared.prompt_values.offset(at),
+                positions,
+                pads[question as usize],
+                own(shared.keys).as_ptr(),
+                own(shared.values).as_ptr(),
+                own_positions,
+                scores.as_mut_ptr(),
+                outputs.as_mut_ptr(),
+            );
+            for (output, &(_, place)) in outputs.chunks_exact(d as usize).zip(&places) {
+                let to = std::slice::from_raw_parts_mut(shared.out.offset(place as isize), d as usize);
+                to.copy_from_slice(output);
+            }
+        }
+    };
+    on_threads(tch::get_num_threads(), questions * kv, piece);
+    Some(out)
+}
