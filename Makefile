@@ -36,12 +36,9 @@ test: libtorch ## everything CI runs
 bench: libtorch ## criterion benches of the parts
 	cargo bench --locked --bench parts
 
-# The peers' Python: transformers 4.49.0 on torch 2.11.0, as the parity fixtures are made with.
-PEERS = $${AQA_PYTHON:-$$(scripts/python-with.sh tests/parity/requirements.txt)}
-
 .PHONY: bench-peers
 bench-peers: libtorch ## this program beside transformers and trl, on the same work: reports/bench/DATE (ARGS=--quick for a smoke run)
-	@$(PEERS) benches/peers/bench.py $(ARGS)
+	@python=$${AQA_PYTHON:-$$(scripts/python-with.sh tests/parity/requirements.txt)} && "$$python" benches/peers/bench.py $(ARGS)
 
 .PHONY: bench-growth
 bench-growth: libtorch ## time and memory of a GRPO step as it grows, beside the arithmetic's prediction: reports/bench/DATE
