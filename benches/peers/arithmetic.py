@@ -1,8 +1,8 @@
 """What a GRPO step has to compute, read and keep, from the shapes alone: the floor that measured steps are held against.
 
-One question's step is a prefill, a decode of C - 1 steps over G rows, a pass of the reference and a pass of the policy (backward: twice its forward) over the
-prompt once and its G completions behind it, and AdamW. The clip is encoded once a pass, over its own length. Only pairs of positions that see each other are
-counted, and logits only where a token is chosen or scored.
+One question's step is a prefill, a decode of C - 1 steps over G rows, a pass of the reference and a pass of the policy (backward: twice its
+forward) over the prompt once and its G completions behind it, and AdamW. The clip is encoded once a pass, over its own length. Only pairs of positions
+that see each other are counted, and logits only where a token is chosen or scored.
 """
 
 import json

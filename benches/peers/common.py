@@ -15,7 +15,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 HERE = "benches/peers"
 WORK = ROOT / "target" / "bench-peers"
-SPINS = "10000"
 
 
 def fail(message, code=1):
@@ -29,10 +28,25 @@ def say(message):
     print(message, file=sys.stderr, flush=True)
 
 
-def environment(threads):
-    """The environment of both sides: the same threads, and the same waiting of idle ones (src/cli/openmp.rs)."""
-    own = {"OMP_NUM_THREADS": str(threads), "RAYON_NUM_THREADS": str(threads), "GOMP_SPINCOUNT": SPINS}
-    return os.environ | own | {"PYTHONDONTWRITEBYTECODE": "1"}
+class Settings:
+    """What both sides run with: so many threads, and idle threads of OpenMP that turn so often before they sleep (src/cli/openmp.rs)."""
+
+    def __init__(self, threads, spins):
+        self.threads, self.spins = threads, spins
+        own = {"OMP_NUM_THREADS": str(threads), "RAYON_NUM_THREADS": str(threads), "PYTHONDONTWRITEBYTECODE": "1"}
+        kept = {key: value for key, value in os.environ.items() if key not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+        self.unsettled = kept | own
+        self.environment = self.unsettled | ({} if spins == "default" else {"GOMP_SPINCOUNT": spins})
+
+    def __str__(self):
+        return f"{self.threads} (torch and OMP_NUM_THREADS of both sides, rayon of ours), GOMP_SPINCOUNT {self.spins} on both"
+
+    @classmethod
+    def arguments(cls, parser):
+        """Adds the options."""
+        parser.add_argument("--threads", type=int, default=2, help="threads of each side (default 2)")
+        what = "GOMP_SPINCOUNT of both sides (default 10000, as the program sets it; `default` leaves it to OpenMP)"
+        parser.add_argument("--spins", default="10000", help=what)
 
 
 def build():
@@ -63,10 +77,10 @@ def inputs(worker):
 class Worker:
     """A process that answers one request a line."""
 
-    def __init__(self, command, threads):
+    def __init__(self, command, settings):
         self.command = command
         pipe = subprocess.PIPE
-        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment(threads), cwd=ROOT)
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=settings.environment, cwd=ROOT)
 
     def ask(self, work, **parameters):
         """The answer to a request; ends the program when there is none."""
@@ -88,10 +102,10 @@ class Worker:
         self.process.wait()
 
 
-def process(command, threads):
+def process(command, environment):
     """Seconds of a whole process, and what it printed."""
     started = time.perf_counter()
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment(threads), cwd=ROOT)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=ROOT)
     seconds = time.perf_counter() - started
     if done.returncode != 0:
         fail(f"{shlex.join(command)} ended with {done.returncode}")
@@ -111,7 +125,7 @@ def load():
     return round(os.getloadavg()[0], 2)
 
 
-def machine(threads, arguments, made):
+def machine(settings, arguments, made):
     """The machine, what runs on it, and how it was started."""
 
     def of(file, key):
@@ -129,7 +143,7 @@ def machine(threads, arguments, made):
         "memory": f"{int(of('/proc/meminfo', 'MemTotal').split()[0]) / 2**20:.1f} GiB",
         "system": f"{platform.system()} {platform.release()}",
         "rustc": output("rustc", "--version"),
-        "threads": f"{threads} (set in both sides: torch, OMP_NUM_THREADS; rayon in ours), GOMP_SPINCOUNT={SPINS} for both",
+        "threads": str(settings),
         "load at the start": load(),
     }
 

@@ -24,9 +24,9 @@ SWEEPS = {
 PRODUCT = {"rows": 512, "inner": 512, "columns": 1408}
 
 
-def measure(command, threads, size, repeats):
+def measure(command, settings, size, repeats):
     """A size in a process of its own."""
-    with common.Worker(command, threads) as worker:
+    with common.Worker(command, settings) as worker:
         started = worker.ask("memory")["now"]
         worker.ask("load-step", **size)
         first = worker.ask("step", **size)
@@ -37,9 +37,9 @@ def measure(command, threads, size, repeats):
     return size | {"prompt": prompt, "seconds": [step["seconds"] for step in steps], "rollout_seconds": rollout, "started": started, "peak": peak}
 
 
-def speed(command, threads):
+def speed(command, settings):
     """What the machine can do just now."""
-    with common.Worker(command, threads) as worker:
+    with common.Worker(command, settings) as worker:
         return worker.ask("throughput", **PRODUCT)
 
 
@@ -64,11 +64,13 @@ def write(out, head, machine, sweeps):
     text = ["# How the cost of a GRPO step grows"]
     if head.pop("quick"):
         text.append("A smoke run: the two smallest sizes of each, nothing warmed up. No figure of it means anything.")
+    size = "{questions} question, {clip} s, G = {group}, {new_tokens} new tokens each".format(**BASE)
+    product = "{rows} x {inner} x {columns}".format(**PRODUCT)
     text += [
-        f"The base: {BASE['questions']} question, {BASE['clip']} s, G = {BASE['group']}, {BASE['new_tokens']} new tokens each. Medians, least and largest in brackets. "
-        f"Predicted by benches/peers/arithmetic.py from {machine['flops'] / 1e9:.0f} GFLOP/s (a product of {PRODUCT['rows']} x {PRODUCT['inner']} x {PRODUCT['columns']}) and "
-        f"{machine['bytes'] / 1e9:.1f} GB/s (reading 256 MiB), the best that this run measured before and after; memory from what the process holds before "
-        "anything is loaded. What each column means: docs/performance.md.",
+        f"The base: {size}. Medians, least and largest in brackets. Predicted by benches/peers/arithmetic.py from "
+        f"{machine['flops'] / 1e9:.0f} GFLOP/s (a product of {product}) and {machine['bytes'] / 1e9:.1f} GB/s (reading 256 MiB), the best that "
+        "this run measured before and after; memory from what the process holds before anything is loaded. What each column means: "
+        "docs/performance.md.",
         "![time and memory of a step, measured and predicted](growth.svg)",
     ]
     panels = [[], []]
@@ -87,16 +89,17 @@ def main():
     """Measures, and leaves the report."""
     parser = argparse.ArgumentParser(prog="make bench-growth ARGS=...", description=__doc__.split("\n\n")[0])
     parser.add_argument("--quick", action="store_true", help="the two smallest sizes, once: whether the bench works, not how fast anything is")
-    parser.add_argument("--threads", type=int, default=2, help="threads (default 2)")
+    common.Settings.arguments(parser)
     parser.add_argument("--repeats", type=int, default=3, help="measured steps of each size (default 3)")
     parser.add_argument("--out", help="folder of the report (default reports/bench/DATE; with --quick target/bench-peers/report)")
     args = parser.parse_args()
+    settings = common.Settings(args.threads, args.spins)
     out = common.report_folder(args.out, "growth.md", not args.quick)
-    head = common.machine(args.threads, sys.argv[1:], "make bench-growth")
+    head = common.machine(settings, sys.argv[1:], "make bench-growth")
     _, program = common.build()
     folder = common.inputs(program)
     command = [program, "serve", str(folder), str(args.threads)]
-    before = speed(command, args.threads)
+    before = speed(command, settings)
     done, sweeps = {}, {}
     for name, (what, values) in SWEEPS.items():
         sweeps[name] = []
@@ -104,10 +107,10 @@ def main():
             size = BASE | {name: value}
             key = tuple(size.values())
             if key not in done:
-                done[key] = measure(command, args.threads, size, 0 if args.quick else args.repeats)
+                done[key] = measure(command, settings, size, 0 if args.quick else args.repeats)
                 say(f"{size}: {common.seconds(median(done[key]['seconds']))}, {common.size(done[key]['peak'])}")
             sweeps[name].append(done[key])
-    after = speed(command, args.threads)
+    after = speed(command, settings)
     machine = {key: max(before[key], after[key]) for key in before}
     model = Model(folder / "mini")
     sweeps = {name: [predict(model, machine, point) for point in points] for name, points in sweeps.items()}

@@ -7,7 +7,7 @@ use aqa_bench::model::checkpoint::write_init;
 use aqa_bench::prompt;
 use aqa_bench::recipe::{Dtype, Init, PromptStyle};
 use aqa_bench::seeds::Key;
-use aqa_bench::synth::tokenizer;
+use aqa_bench::synth::tokenizer::{self, TokenizerFiles};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 const SEED: u64 = 1;
 /// Clips of 10 s: what an evaluation runs over.
 pub const CLIPS: usize = 50;
-/// Tokens of the tokenizer: as many as its corpus has merges for. The model has more rows, as the published one has.
+/// Tokens that are learnt from the tokenizer's corpus, which has no more.
 const TOKENS: usize = 511;
 /// Lengths of the further clips, in seconds.
 const LENGTHS: [u32; 3] = [5, 20, 30];
@@ -81,7 +81,7 @@ pub fn write(folder: &Path) -> Result<()> {
     for dir in [model(folder), folder.join("clips")] {
         std::fs::create_dir_all(&dir).map_err(|e| Error::io("make the folder", &dir, &e))?;
     }
-    write_init(&model(folder), &MINI, SEED, &tokenizer::build(TOKENS)?)?;
+    write_init(&model(folder), &MINI, SEED, &every_id_has_a_text(tokenizer::build(TOKENS)?)?)?;
     for number in 0..CLIPS {
         wav::write_pcm16(&clip(folder, number), &signal(&format!("10s-{number}"), 16_000, 10), 16_000)?;
     }
@@ -95,6 +95,20 @@ pub fn write(folder: &Path) -> Result<()> {
     put(&stereo(folder), &two_channels(&signal("left", 44_100, 30), &signal("right", 44_100, 30)))?;
     let shared = json!({"text": text(), "clips": CLIPS});
     put(&folder.join("inputs.json"), shared.to_string().as_bytes())
+}
+
+/// The tokenizer with a word for each further row of the model. No merge makes them, so prompts have the ids that they had; random weights say
+/// them, and a completion has a text.
+fn every_id_has_a_text(mut files: TokenizerFiles) -> Result<TokenizerFiles> {
+    let mut json: Value = serde_json::from_str(&files.tokenizer_json).internal(|| "the tokenizer's own JSON".into())?;
+    let special = json["added_tokens"].as_array().into_iter().flatten();
+    let special = special.map(|token| (token["content"].as_str().unwrap_or_default().to_owned(), token["id"].clone()));
+    let words = (TOKENS..MINI.vocab_size).map(|id| (format!("\u{120}word{id}"), json!(id)));
+    let more: Vec<(String, Value)> = special.chain(words).collect();
+    let vocabulary = json["model"]["vocab"].as_object_mut();
+    vocabulary.ok_or_else(|| Error::internal("the tokenizer has no vocabulary"))?.extend(more);
+    files.tokenizer_json = json.to_string();
+    Ok(files)
 }
 
 /// Noise with a tone in it that rises.
@@ -126,7 +140,7 @@ pub fn number(request: &Value, key: &str) -> Result<u64> {
     found.ok_or_else(|| Error::request(format!("{key}: expected a number in the request {request}")))
 }
 
-/// The names that a folder lacks are told before any work.
+/// A folder that another version made is refused.
 pub fn check(folder: &Path) -> Result<()> {
     let file = folder.join("inputs.json");
     let text =

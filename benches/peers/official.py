@@ -1,8 +1,8 @@
 """MMAU's scoring as a process, the peer of `aqa-bench score`: `python official.py FILE`.
 
-MMAU's own script (evaluation.py of Sakshi113/MMAU) is not part of this repository: this is its rule and its kind of output, written from the description, with
-the imports that it cannot do without. The rule: lower-case `\\b\\w+\\b` token sets; an answer is right when it holds all tokens of the gold answer and none that other choices have beyond
-them. It reads `model_prediction`, as R1-AQA's README tells its users to have it.
+MMAU's own script (evaluation.py of Sakshi113/MMAU) is not part of this repository: this is its rule and its kind of output, written from the
+description, with the imports that it cannot do without. The rule: lower-case `\\b\\w+\\b` token sets; an answer is right when it holds all tokens of
+the gold answer and none that other choices have beyond them. It reads `model_prediction`, as R1-AQA's README tells its users to have it.
 """
 
 import argparse

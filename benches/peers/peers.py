@@ -1,7 +1,7 @@
 """The reference stack's side of `make bench-peers`: transformers 4.49.0 on torch, the way R1-AQA's trainer (trl 0.15.2) and test script step.
 
-The same works, requests and answers as benches/peers/main.rs: `peers.py serve FOLDER THREADS` answers one JSON object a line; `peers.py first-token FOLDER
-THREADS` is a whole process from start to first token. What stands under `same` must be equal on both sides.
+The same works, requests and answers as benches/peers/main.rs: `peers.py serve FOLDER THREADS` answers one JSON object a line; `peers.py first-token
+FOLDER THREADS` is a whole process from start to first token. What stands under `same` must be equal on both sides.
 """
 
 import copy
@@ -74,7 +74,7 @@ class Inputs:
 
 
 class Training:
-    """The reference trainer's step, straight through: `GRPOTrainer.compute_loss` of R1-AQA at 5d24f31 and what transformers' Trainer does around it."""
+    """The reference trainer's step, straight through: R1-AQA's `GRPOTrainer.compute_loss` (5d24f31) and what Trainer does around it."""
 
     def __init__(self, inputs, size):
         from trl.trainer.utils import selective_log_softmax

@@ -67,8 +67,8 @@ impl Training {
         Ok(Self { size, alone: Alone::new(train, SEED, policy, Some(reference)), examples })
     }
 
-    /// One step. Before its clock starts, each question gets for an answer what its first completion will say, so that the rewards of a group differ, as they
-    /// do in training: groups without a difference have no gradient but the KL penalty's.
+    /// One step. Before its clock starts, each question gets for an answer what one of its completions will say, so that the rewards of a group
+    /// differ, as they do in training: groups without a difference have no gradient but the KL penalty's.
     pub fn step(&mut self) -> Result<Value> {
         for i in 0..self.examples.len() {
             self.examples[i].answer = Some(self.first_said(&self.examples[i])?);
@@ -88,8 +88,8 @@ impl Training {
         }))
     }
 
-    /// An answer that one of the coming completions gets right and another wrong. The keys are those of `stage/grpo.rs`; should they part, no reward differs and the
-    /// step is refused.
+    /// An answer that one of the coming completions gets right and another wrong. The keys are those of `stage/grpo.rs`; should they part, no
+    /// reward differs and the step is refused.
     fn first_said(&self, example: &Example) -> Result<String> {
         let policy = self.alone.policy();
         let prepared = prepare(example, PromptStyle::R1Aqa2, &policy.tokenizer, &policy.template)?;
