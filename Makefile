@@ -34,7 +34,15 @@ test: libtorch ## everything CI runs
 
 .PHONY: bench
 bench: libtorch ## criterion benches of the parts
-	cargo bench --locked
+	cargo bench --locked --bench parts
+
+.PHONY: bench-peers
+bench-peers: libtorch ## this program beside transformers and trl, on the same work: reports/bench/DATE (ARGS=--quick for a smoke run)
+	@python=$${AQA_PYTHON:-$$(scripts/python-with.sh tests/parity/requirements.txt)} && "$$python" benches/peers/bench.py $(ARGS)
+
+.PHONY: bench-growth
+bench-growth: libtorch ## time and memory of a GRPO step as it grows, beside the arithmetic's prediction: reports/bench/DATE
+	@python3 benches/peers/growth.py $(ARGS)
 
 .PHONY: parity-fixtures
 parity-fixtures: ## make the parity fixtures anew with the reference stack (needs network for PyPI); reports any change

@@ -3,6 +3,7 @@
 //! A stage works in `<folder>.partial` and renames it to `<folder>` when it is whole; a folder without that ending is therefore always a
 //! finished artifact. A killed stage goes on from what its partial folder holds.
 
+mod alone;
 mod data;
 mod evaluate;
 mod grpo;
@@ -13,6 +14,8 @@ mod runner;
 mod sft;
 mod train;
 
+pub use alone::Alone;
+pub use metrics::Step;
 pub use prepare::{Prepared, prepare};
 pub use runner::{Done, Options, places_up_to, run};
 

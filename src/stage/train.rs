@@ -105,20 +105,8 @@ pub(super) fn run(
     let mut progress = Progress::start(&train.name, done, train.steps);
     let mut last = String::new();
     for step in done..train.steps {
-        let started = Instant::now();
-        let batch = load(&trainer, train, &examples, step, &order.step(step, train.questions_per_step))?;
-        let mut seen = match &train.method {
-            Method::Sft => sft::step(&trainer, &batch, &mut optimizer)?,
-            Method::Grpo(settings) => grpo::step(&trainer, settings, &batch, &mut optimizer)?,
-        };
-        seen.grad_norm = optimizer.clip().map_err(|e| e.within(format!("{} step {}", train.name, step + 1)))?;
-        seen.learning_rate = learning_rate(train.optimizer.learning_rate, &train.schedule, step);
-        optimizer.step(seen.learning_rate);
-        seen.step = step + 1;
-        seen.prompt_tokens = batch.questions.iter().map(|q| q.prepared.ids.len() as u64).sum();
-        seen.cropped = batch.questions.iter().filter(|q| q.prepared.cropped).count() as u64;
-        seen.damaged = batch.questions.iter().filter(|q| !q.prepared.damage.is_empty()).count() as u64;
-        seen.seconds = started.elapsed().as_secs_f64();
+        let indices = order.step(step, train.questions_per_step);
+        let seen = one_step(&trainer, train, &examples, step, &indices, &mut optimizer)?;
         log.append(&seen)?;
         last = in_words(&seen);
         progress.at(step + 1, &last);
@@ -127,6 +115,32 @@ pub(super) fn run(
     log.finish()?;
     progress.finish(&last);
     Ok(())
+}
+
+/// One optimizer step: reads its questions, accumulates the gradient, updates; what it saw.
+pub(super) fn one_step(
+    trainer: &Trainer<'_>,
+    train: &Train,
+    examples: &[Example],
+    step: u64,
+    indices: &[usize],
+    optimizer: &mut AdamW,
+) -> Result<Step> {
+    let started = Instant::now();
+    let batch = load(trainer, train, examples, step, indices)?;
+    let mut seen = match &train.method {
+        Method::Sft => sft::step(trainer, &batch, optimizer)?,
+        Method::Grpo(settings) => grpo::step(trainer, settings, &batch, optimizer)?,
+    };
+    seen.grad_norm = optimizer.clip().map_err(|e| e.within(format!("{} step {}", train.name, step + 1)))?;
+    seen.learning_rate = learning_rate(train.optimizer.learning_rate, &train.schedule, step);
+    optimizer.step(seen.learning_rate);
+    seen.step = step + 1;
+    seen.prompt_tokens = batch.questions.iter().map(|q| q.prepared.ids.len() as u64).sum();
+    seen.cropped = batch.questions.iter().filter(|q| q.prepared.cropped).count() as u64;
+    seen.damaged = batch.questions.iter().filter(|q| !q.prepared.damage.is_empty()).count() as u64;
+    seen.seconds = started.elapsed().as_secs_f64();
+    Ok(seen)
 }
 
 /// Leaves a checkpoint where the recipe wants one, where a resume could start, and at the end.

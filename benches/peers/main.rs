@@ -1,0 +1,76 @@
+//! Our side of `make bench-peers` and `make bench-growth`: a worker that does what it is asked on standard input and answers with the seconds.
+//!
+//! Three ways to start it: `inputs FOLDER` makes the checkpoint, clips and question that both sides work on; `serve FOLDER THREADS` answers one
+//! JSON object a line, `{"work": NAME, ...}`, with one line, `{"seconds": ..., "same": ...}`; `first-token FOLDER THREADS` is a whole process from
+//! start to first token. What stands under `same` must be equal on both sides (`benches/peers/peers.py` is the other), else they did not do the same work.
+
+mod inputs;
+mod machine;
+mod step;
+mod work;
+
+use aqa_bench::error::{Context, Error, Result};
+use aqa_bench::model::guard;
+use serde_json::{Value, json};
+use std::io::{BufRead, Write};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("error: {e}");
+            ExitCode::from(e.kind() as u8)
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<()> {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        ["inputs", folder] => inputs::write(Path::new(folder)),
+        ["serve", folder, threads] => {
+            machine::use_threads(threads)?;
+            serve(Path::new(folder))
+        }
+        ["first-token", folder, threads] => {
+            settle();
+            machine::use_threads(threads)?;
+            let answer = guard(|| work::first_token(Path::new(folder)))?;
+            put(&answer)
+        }
+        _ => Err(Error::request(
+            "expected inputs FOLDER, serve FOLDER THREADS or first-token FOLDER THREADS: `make bench-peers` starts this program",
+        )),
+    }
+}
+
+/// As the program does it (src/cli/openmp.rs): a process whose idle threads would spin starts itself again. Its cost belongs to the start.
+fn settle() {
+    if std::env::var_os("GOMP_SPINCOUNT").is_none()
+        && let Ok(program) = std::env::current_exe()
+    {
+        let error = Command::new(program).args(std::env::args_os().skip(1)).env("GOMP_SPINCOUNT", "10000").exec();
+        eprintln!("warning: not started again: {error}");
+    }
+}
+
+/// Answers requests until the input ends. A request that fails is answered with `error`.
+fn serve(folder: &Path) -> Result<()> {
+    let mut worker = work::Worker::new(folder)?;
+    for line in std::io::stdin().lock().lines() {
+        let line = line.internal(|| "cannot read a request".into())?;
+        let request: Value = serde_json::from_str(&line).internal(|| format!("expected a request, found {line:?}"))?;
+        let answer = guard(|| worker.answer(&request));
+        put(&answer.unwrap_or_else(|e| json!({"error": e.to_string()})))?;
+    }
+    Ok(())
+}
+
+fn put(answer: &Value) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{answer}").and_then(|()| out.flush()).internal(|| "cannot answer".into())
+}

@@ -1,0 +1,50 @@
+//! Training steps without a run folder, by the code that training runs: for whoever times a step (`benches/peers`).
+
+use super::metrics::Step;
+use super::train::{Trainer, one_step};
+use crate::data::Example;
+use crate::error::Result;
+use crate::model::Qwen2Audio;
+use crate::model::checkpoint::Checkpoint;
+use crate::recipe::Train;
+use crate::train::optimizer::AdamW;
+
+/// A policy in training. Nothing is written: no checkpoint, no metrics.
+pub struct Alone<'a> {
+    trainer: Trainer<'a>,
+    train: &'a Train,
+    optimizer: AdamW,
+    done: u64,
+}
+
+impl<'a> Alone<'a> {
+    /// Starts a stage's training; `reference` is the frozen start that GRPO's KL penalty is taken against.
+    pub fn new(train: &'a Train, seed: u64, policy: Checkpoint, reference: Option<Qwen2Audio>) -> Self {
+        policy.model.params().require_grad();
+        let optimizer = AdamW::new(policy.model.params(), &train.optimizer);
+        let (micro_batch, numerics) = (train.micro_batch, train.numerics);
+        let trainer = Trainer { name: &train.name, seed, micro_batch, numerics, policy, reference };
+        Self { trainer, train, optimizer, done: 0 }
+    }
+
+    /// The policy as it is now.
+    pub fn policy(&self) -> &Checkpoint {
+        &self.trainer.policy
+    }
+
+    /// Optimizer steps done.
+    pub fn done(&self) -> u64 {
+        self.done
+    }
+
+    /// The next step, on exactly these questions; its `seconds` are those of the step alone.
+    ///
+    /// # Errors
+    /// As training: a clip that cannot be read, a prompt that is too long, a gradient that is not finite.
+    pub fn step(&mut self, examples: &[Example]) -> Result<Step> {
+        let all: Vec<usize> = (0..examples.len()).collect();
+        let seen = one_step(&self.trainer, self.train, examples, self.done, &all, &mut self.optimizer)?;
+        self.done += 1;
+        Ok(seen)
+    }
+}
