@@ -1,6 +1,6 @@
 //! The parts that run on the host for every question: decoding, resampling, features, the choice of a token.
 
-use aqa_bench::audio::{decode, mel, resample::Resampler, wav};
+use aqa_bench::audio::{self, decode, mel, resample::Resampler, wav};
 use aqa_bench::sampling::{Filters, choose};
 use aqa_bench::seeds::Key;
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -13,7 +13,18 @@ fn signal(rate: u32, seconds: u32) -> Vec<f32> {
     (0..rate * seconds).map(|i| (tone(i) + noise.range(-0.2, 0.2)) as f32).collect()
 }
 
-fn audio(c: &mut Criterion) {
+/// A 16-bit WAV file with the signal in two channels.
+fn stereo(samples: &[f32], rate: u32) -> Vec<u8> {
+    let twice: Vec<f32> = samples.iter().flat_map(|x| [*x, -*x]).collect();
+    let mut bytes = wav::pcm16(&twice, rate).expect("a clip that fits a WAV file");
+    // The format chunk: channels at 22, bytes a second at 28, bytes a block at 32.
+    bytes[22] = 2;
+    bytes[28..32].copy_from_slice(&(rate * 4).to_le_bytes());
+    bytes[32] = 4;
+    bytes
+}
+
+fn parts(c: &mut Criterion) {
     let clip = signal(16_000, 10);
     c.bench_function("log-mel/10 s", |b| b.iter(|| mel::log_mel(black_box(&clip))));
     let features = mel::log_mel(&clip);
@@ -27,6 +38,13 @@ fn audio(c: &mut Criterion) {
     }
     let bytes = wav::pcm16(&clip, 16_000).expect("a clip that fits a WAV file");
     c.bench_function("decode/16-bit WAV, 10 s", |b| b.iter(|| decode::decode_bytes(black_box(&bytes), "bench")));
+    let bytes = stereo(&signal(44_100, 30), 44_100);
+    c.bench_function("file to features/16-bit WAV, 44100 Hz, stereo, 30 s", |b| {
+        b.iter(|| {
+            let decoded = decode::decode_bytes(black_box(&bytes), "bench").expect("a WAV file");
+            audio::features(&audio::clip(decoded, "bench").expect("a clip"))
+        });
+    });
 }
 
 fn sampling(c: &mut Criterion) {
@@ -41,5 +59,5 @@ fn sampling(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, audio, sampling);
+criterion_group!(benches, parts, sampling);
 criterion_main!(benches);

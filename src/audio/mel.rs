@@ -6,20 +6,15 @@
 //! arithmetic is float64 up to the logarithm: it lies closer to the exact result than the extractor's float32.
 
 use super::filterbank::{self, BINS, MELS};
-use rustfft::{Fft, FftPlanner, num_complex::Complex};
-use std::sync::{Arc, OnceLock};
+use super::spectrum::{HOP, LANES, N_FFT, Power, SPAN, Spectrum, Work};
+use super::wide::wide;
+use std::sync::OnceLock;
 
 /// Frames that the extractor makes of every clip: 30 s.
 pub const MAX_FRAMES: usize = 3000;
-/// Samples between frames.
-pub const HOP: usize = 160;
-
-const N_FFT: usize = 400;
 const HALF: usize = N_FFT / 2;
 /// Samples that the extractor pads to.
 const PADDED: usize = MAX_FRAMES * HOP;
-/// Frames transformed together, so that the filters run along contiguous memory.
-const BLOCK: usize = 16;
 /// Mel energies below it count as it.
 const SMALLEST: f64 = 1e-10;
 
@@ -78,20 +73,7 @@ pub fn log_mel(samples: &[f32]) -> Features {
     let samples = &samples[..samples.len().min(PADDED)];
     let frames = (samples.len() + HALF).div_ceil(HOP).min(MAX_FRAMES);
     let mut values = vec![0f32; MELS * frames];
-    let mut peak = f32::NEG_INFINITY;
-    let mut transform = Transform::new();
-    for start in (0..frames).step_by(BLOCK) {
-        let count = BLOCK.min(frames - start);
-        transform.power(samples, start, count);
-        for mel in 0..MELS {
-            let row = transform.log_energies(mel);
-            let out = &mut values[mel * frames + start..][..count];
-            for (out, value) in out.iter_mut().zip(row) {
-                *out = value as f32;
-                peak = peak.max(*out);
-            }
-        }
-    }
+    let peak = log_energies(samples, &mut values, tables());
     let smallest = log10(SMALLEST) as f32;
     let floor = peak.max(smallest) - 8.0;
     let shape = |x: f32| (x.max(floor) + 4.0) / 4.0;
@@ -108,16 +90,13 @@ struct Triangle {
 }
 
 struct Tables {
-    fft: Arc<dyn Fft<f64>>,
-    /// Periodic Hann window.
-    window: Vec<f64>,
+    spectrum: Spectrum,
     triangles: Vec<Triangle>,
 }
 
 fn tables() -> &'static Tables {
     static TABLES: OnceLock<Tables> = OnceLock::new();
     TABLES.get_or_init(|| {
-        let angle = |i: usize| std::f64::consts::TAU * i as f64 / N_FFT as f64;
         let filters = filterbank::slaney();
         let triangles = (0..MELS).map(|mel| {
             // The extractor rounds the filters to float32.
@@ -126,98 +105,94 @@ fn tables() -> &'static Tables {
             let end = column.iter().rposition(|w| *w > 0.0).map_or(start, |last| last + 1);
             Triangle { start, weights: column[start..end].to_vec() }
         });
-        Tables {
-            fft: FftPlanner::new().plan_fft_forward(N_FFT),
-            window: (0..N_FFT).map(|i| 0.5 - 0.5 * libm::cos(angle(i))).collect(),
-            triangles: triangles.collect(),
-        }
+        Tables { spectrum: Spectrum::new(), triangles: triangles.collect() }
     })
 }
 
-/// The working memory of one clip.
-struct Transform {
-    tables: &'static Tables,
-    buffer: Vec<Complex<f64>>,
-    scratch: Vec<Complex<f64>>,
-    /// [201, BLOCK] row-major: the power spectra of a block of frames.
-    power: Vec<f64>,
+wide! {
+    /// See [`plain_log_energies`].
+    fn log_energies = plain_log_energies(samples: &[f32], values: &mut [f32], tables: &Tables) -> f32
 }
 
-impl Transform {
-    fn new() -> Self {
-        let tables = tables();
-        let zero = Complex::new(0.0, 0.0);
-        let scratch = vec![zero; tables.fft.get_inplace_scratch_len()];
-        Self { tables, buffer: vec![zero; N_FFT], scratch, power: vec![0.0; BINS * BLOCK] }
-    }
-
-    /// Power spectra of `count` frames from `start`: two real frames go through one complex transform.
-    fn power(&mut self, samples: &[f32], start: usize, count: usize) {
-        for lane in (0..count).step_by(2) {
-            self.buffer.fill(Complex::new(0.0, 0.0));
-            each_sample(samples, start + lane, |i, x| self.buffer[i].re = x * self.tables.window[i]);
-            if lane + 1 < count {
-                each_sample(samples, start + lane + 1, |i, x| self.buffer[i].im = x * self.tables.window[i]);
+/// log10 of the energy in every mel band of every frame, into `values`, [128, frames] row-major; returns the largest.
+#[inline(always)]
+fn plain_log_energies(samples: &[f32], values: &mut [f32], tables: &Tables) -> f32 {
+    let frames = values.len() / MELS;
+    let mut work = Work::new();
+    let mut power = [[0f64; LANES]; BINS];
+    let mut peaks = [f32::NEG_INFINITY; LANES];
+    for start in (0..frames).step_by(LANES) {
+        let from = (start * HOP).checked_sub(HALF);
+        match from.and_then(|from| samples.get(from..)?.first_chunk()) {
+            Some(span) => tables.spectrum.power(span, &mut work, &mut power),
+            None => tables.spectrum.power(&span_at_an_end(samples, start), &mut work, &mut power),
+        }
+        let count = LANES.min(frames - start);
+        for (triangle, row) in tables.triangles.iter().zip(values.chunks_exact_mut(frames)) {
+            let logs = log_energy(triangle, &power);
+            match row[start..].first_chunk_mut() {
+                Some(whole) => *whole = logs,
+                None => row[start..].copy_from_slice(&logs[..count]),
             }
-            self.tables.fft.process_with_scratch(&mut self.buffer, &mut self.scratch);
-            for bin in 0..BINS {
-                let (z, mirror) = (self.buffer[bin], self.buffer[(N_FFT - bin) % N_FFT]);
-                let (a_re, a_im) = (z.re + mirror.re, z.im - mirror.im);
-                let (b_re, b_im) = (z.im + mirror.im, mirror.re - z.re);
-                self.power[bin * BLOCK + lane] = 0.25 * (a_re * a_re + a_im * a_im);
-                self.power[bin * BLOCK + lane + 1] = 0.25 * (b_re * b_re + b_im * b_im);
+            for (peak, log) in peaks[..count].iter_mut().zip(logs) {
+                *peak = if log > *peak { log } else { *peak };
             }
         }
     }
-
-    /// log10 of the energy in one mel band, for the frames of the block.
-    fn log_energies(&self, mel: usize) -> [f64; BLOCK] {
-        let triangle = &self.tables.triangles[mel];
-        let mut energies = [0f64; BLOCK];
-        let rows = self.power[triangle.start * BLOCK..].chunks_exact(BLOCK);
-        for (weight, row) in triangle.weights.iter().zip(rows) {
-            for (energy, power) in energies.iter_mut().zip(row) {
-                *energy += weight * power;
-            }
-        }
-        energies.map(|energy| log10(energy.max(SMALLEST)))
-    }
+    peaks.into_iter().fold(f32::NEG_INFINITY, f32::max)
 }
 
-/// Calls `put(i, x)` for the samples of a frame that may differ from zero: the window is centred at `frame * HOP`, and the
-/// padded signal is mirrored at both ends without repeating the end sample (torch's `reflect`).
-fn each_sample(samples: &[f32], frame: usize, mut put: impl FnMut(usize, f64)) {
-    let first = frame * HOP;
-    if first >= HALF && first + HALF <= PADDED {
-        let from = first - HALF;
-        let inside = samples.get(from..).unwrap_or_default();
-        inside.iter().take(N_FFT).enumerate().for_each(|(i, x)| put(i, f64::from(*x)));
-        return;
+/// log10 of the energy in one mel band, for the frames side by side.
+#[inline(always)]
+fn log_energy(triangle: &Triangle, power: &Power) -> [f32; LANES] {
+    let mut energies = [0f64; LANES];
+    for (weight, row) in triangle.weights.iter().zip(&power[triangle.start..]) {
+        for (energy, power) in energies.iter_mut().zip(row) {
+            *energy += weight * power;
+        }
     }
-    for i in 0..N_FFT {
-        let at = (first + i).abs_diff(HALF);
+    let mut logs = [0f32; LANES];
+    for (log, energy) in logs.iter_mut().zip(energies) {
+        *log = log10(if energy > SMALLEST { energy } else { SMALLEST }) as f32;
+    }
+    logs
+}
+
+/// The samples of [`LANES`] frames from `start`, some beyond the ends of the clip. The windows are centred at `frame * HOP`,
+/// and the padded signal is mirrored at both ends without repeating the end sample (torch's `reflect`).
+fn span_at_an_end(samples: &[f32], start: usize) -> [f32; SPAN] {
+    std::array::from_fn(|i| {
+        let at = (start * HOP + i).abs_diff(HALF);
         let at = if at < PADDED { at } else { 2 * (PADDED - 1) - at };
-        put(i, samples.get(at).map_or(0.0, |x| f64::from(*x)));
-    }
+        samples.get(at).copied().unwrap_or(0.0)
+    })
 }
 
 /// log10 of a positive, normal number, within 2e-15 of it relative to max(1, |log10|). Plain arithmetic, so that it runs in
 /// vector lanes and gives the same bits on every machine.
+#[inline(always)]
 fn log10(x: f64) -> f64 {
     const MANTISSA: u64 = (1 << 52) - 1;
+    // A float with this exponent holds an integer in its last bits: no conversion is needed, which AVX2 lacks.
+    const INTEGER: f64 = (1u64 << 52) as f64;
+    const BIAS: u64 = 1023;
     // Cut the number so that the mantissa lies in [sqrt(1/2), sqrt(2)).
     const CUT: u64 = 0x3fe6_a09e_667f_3bcd;
     let offset = x.to_bits().wrapping_sub(CUT);
-    let exponent = (offset as i64) >> 52;
+    let exponent = f64::from_bits(offset.wrapping_add(BIAS << 52) >> 52 | INTEGER.to_bits()) - (INTEGER + BIAS as f64);
     let m = f64::from_bits((offset & MANTISSA).wrapping_add(CUT));
     // ln m = 2 atanh s with |s| < 0.1716; the next term of the series is below 1e-17.
     let s = (m - 1.0) / (m + 1.0);
     let z = s * s;
-    let mut sum = 1.0 / 19.0;
-    for k in [17.0, 15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0, 1.0] {
-        sum = sum * z + 1.0 / k;
+    // Two chains of products, which do not wait for each other.
+    let zz = z * z;
+    let (mut even, mut odd) = (1.0 / 17.0, 1.0 / 19.0);
+    for k in [13.0, 9.0, 5.0, 1.0] {
+        even = even * zz + 1.0 / k;
+        odd = odd * zz + 1.0 / (k + 2.0);
     }
-    exponent as f64 * std::f64::consts::LOG10_2 + 2.0 * s * sum * std::f64::consts::LOG10_E
+    let sum = even + odd * z;
+    exponent * std::f64::consts::LOG10_2 + 2.0 * s * sum * std::f64::consts::LOG10_E
 }
 
 #[cfg(test)]
@@ -234,6 +209,19 @@ mod tests {
         }
         assert_eq!(log10(1.0), 0.0);
         assert_eq!(log10(SMALLEST) as f32, -10.0);
+    }
+
+    /// Every machine gives the same bits, whatever its registers.
+    #[test]
+    fn wider_registers_change_no_bit() {
+        let mut noise = crate::seeds::Key::derive(1, "mel", &[]).stream();
+        let samples: Vec<f32> = (0..20_011).map(|_| noise.range(-1.0, 1.0) as f32).collect();
+        let mut two = [vec![0f32; MELS * 127], vec![0f32; MELS * 127]];
+        let peaks =
+            [log_energies(&samples, &mut two[0], tables()), plain_log_energies(&samples, &mut two[1], tables())];
+        assert_eq!(two[0], two[1]);
+        assert_eq!(peaks[0], peaks[1]);
+        assert_eq!(peaks[0], two[0].iter().copied().fold(f32::NEG_INFINITY, f32::max));
     }
 
     #[test]

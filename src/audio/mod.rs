@@ -11,6 +11,8 @@ pub mod resample;
 pub mod wav;
 
 mod codec;
+mod spectrum;
+mod wide;
 
 pub use decode::{Damage, Decoded};
 pub use mel::{Features, audio_tokens};

@@ -6,18 +6,23 @@
 //! float32. Where torchaudio convolves with all `2 * width + from` taps, only the taps inside the window are kept here: the
 //! others are products with a zero of the window (below 1e-33).
 
+use super::wide::wide;
 use crate::error::{Error, Result};
 use std::f64::consts::PI;
+use std::sync::{Arc, Mutex, PoisonError};
 
 const LOWPASS_FILTER_WIDTH: f64 = 6.0;
 const ROLLOFF: f64 = 0.99;
 /// The dot product runs in this many lanes.
 const LANES: usize = 8;
+/// Filters are kept that have at most this many phases, as those of all usual rates (11 025 Hz to 16 kHz: 640), and so many of them.
+const KEPT_PHASES: usize = 640;
+const KEPT_KERNELS: usize = 16;
 /// Sample rates that are taken for real; outside of them a header is damaged, and the filter would not fit in memory.
 const RATES: std::ops::RangeInclusive<u32> = 100..=1_536_000;
 
 /// Resamples from one rate to another.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resampler {
     /// The rates divided by their greatest common divisor.
     from: usize,
@@ -73,34 +78,36 @@ impl Resampler {
             samples.truncate(len);
             return samples;
         }
-        let kernel = self.kernel(len);
-        // Enough zeros behind for the last window and for the lanes that fill up the taps.
-        let needed = (len / self.to + 1) * self.from + 2 * self.width + kernel.taps + LANES;
-        let mut padded = vec![0f32; self.width + samples.len().max(needed)];
-        padded[self.width..self.width + samples.len()].copy_from_slice(&samples);
-        drop(samples);
-
-        let mut out = Vec::with_capacity(len);
-        for block in 0..len.div_ceil(self.to) {
-            let window = &padded[block * self.from..];
-            for (offset, taps) in kernel.offsets.iter().zip(kernel.values.chunks_exact(kernel.taps)) {
-                if out.len() == len {
-                    break;
-                }
-                out.push(dot(&window[*offset..offset + kernel.taps], taps));
-            }
-        }
+        let mut out = vec![0f32; len];
+        convolve(self, &self.kernel(len), &samples, &mut out);
         out
     }
 
-    /// The phases that the first `len` outputs need.
-    fn kernel(&self, len: usize) -> Kernel {
+    /// The phases that the first `len` outputs need: kept for the next clip of these rates when they are few.
+    fn kernel(&self, len: usize) -> Arc<Kernel> {
+        static KEPT: Mutex<Vec<(Resampler, Arc<Kernel>)>> = Mutex::new(Vec::new());
+        if self.to > KEPT_PHASES {
+            return Arc::new(self.phases(self.to.min(len)));
+        }
+        // A thread that panicked here left whole entries.
+        let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, kernel)) = kept.iter().find(|(of, _)| of == self) {
+            return Arc::clone(kernel);
+        }
+        let kernel = Arc::new(self.phases(self.to));
+        if kept.len() < KEPT_KERNELS {
+            kept.push((self.clone(), Arc::clone(&kernel)));
+        }
+        kernel
+    }
+
+    /// The first so many phases of the filter.
+    fn phases(&self, phases: usize) -> Kernel {
         let (from, to, width) = (self.from as f64, self.to as f64, self.width as i64);
         let base = base(self.from, self.to);
         let half = LOWPASS_FILTER_WIDTH * from / base;
         let taps = (2.0 * half).ceil() as usize + 1;
         let taps = taps.next_multiple_of(LANES);
-        let phases = self.to.min(len);
         let mut kernel = Kernel { taps, offsets: Vec::with_capacity(phases), values: vec![0.0; phases * taps] };
         for (phase, row) in kernel.values.chunks_exact_mut(taps).enumerate() {
             // Integers divided by an integer are float32 in torch.
@@ -136,14 +143,69 @@ fn gcd(a: u32, b: u32) -> u32 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
-/// Both slices have the same length, a multiple of [`LANES`].
-fn dot(a: &[f32], b: &[f32]) -> f32 {
+wide! {
+    /// See [`plain_convolve`].
+    fn convolve = plain_convolve(resampler: &Resampler, kernel: &Kernel, samples: &[f32], out: &mut [f32])
+}
+
+/// Output `block * to + phase` is the dot product of the phase's taps with the window that begins at `block * from`.
+#[inline(always)]
+fn plain_convolve(resampler: &Resampler, kernel: &Kernel, samples: &[f32], out: &mut [f32]) {
+    let Resampler { from, to, width } = *resampler;
+    let reach = kernel.offsets.iter().max().map_or(0, |last| last + kernel.taps);
+    let mut at_an_end = Vec::new();
+    let mut sums = vec![[0f32; LANES]; kernel.offsets.len()];
+    for (block, out) in out.chunks_mut(to).enumerate() {
+        // `width` zeros stand in front of the signal, and any number behind it.
+        let first = (block * from).checked_sub(width);
+        let window = match first.and_then(|first| samples.get(first..first + reach)) {
+            Some(window) => window,
+            None => {
+                at_an_end.clear();
+                let sample = |i: usize| (block * from + i).checked_sub(width).and_then(|i| samples.get(i).copied());
+                at_an_end.extend((0..reach).map(|i| sample(i).unwrap_or(0.0)));
+                &at_an_end
+            }
+        };
+        // Lanes are added up in a loop of their own: in one with the products the compiler runs them two by two.
+        for ((sum, offset), taps) in sums.iter_mut().zip(&kernel.offsets).zip(kernel.values.chunks_exact(kernel.taps)) {
+            *sum = dot(&window[*offset..offset + kernel.taps], taps);
+        }
+        for (out, [a, b, c, d, e, f, g, h]) in out.iter_mut().zip(&sums) {
+            *out = ((a + e) + (c + g)) + ((b + f) + (d + h));
+        }
+    }
+}
+
+/// The dot product, in lanes. Both slices have the same length, a multiple of [`LANES`].
+#[inline(always)]
+fn dot(a: &[f32], b: &[f32]) -> [f32; LANES] {
     let mut lanes = [0f32; LANES];
-    for (x, y) in a.chunks_exact(LANES).zip(b.chunks_exact(LANES)) {
+    for (x, y) in a.as_chunks::<LANES>().0.iter().zip(b.as_chunks::<LANES>().0) {
         for lane in 0..LANES {
             lanes[lane] += x[lane] * y[lane];
         }
     }
-    let quarters = [lanes[0] + lanes[4], lanes[1] + lanes[5], lanes[2] + lanes[6], lanes[3] + lanes[7]];
-    (quarters[0] + quarters[2]) + (quarters[1] + quarters[3])
+    lanes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seeds::Key;
+
+    /// Every machine gives the same bits, whatever its registers, and so does a kept filter.
+    #[test]
+    fn wider_registers_and_kept_filters_change_no_bit() {
+        let mut noise = Key::derive(1, "resample", &[]).stream();
+        let samples: Vec<f32> = (0..30_000).map(|_| noise.range(-1.0, 1.0) as f32).collect();
+        for rate in [8000, 11_025, 44_100, 44_101, 48_000] {
+            let resampler = Resampler::new(rate, 16_000).unwrap();
+            let mut plain = vec![0f32; resampler.output_len(samples.len())];
+            plain_convolve(&resampler, &resampler.phases(resampler.to.min(plain.len())), &samples, &mut plain);
+            for _ in 0..2 {
+                assert_eq!(resampler.run(samples.clone(), usize::MAX), plain, "{rate} Hz");
+            }
+        }
+    }
 }

@@ -115,16 +115,14 @@ fn samples(format: &Format, body: &[u8], size: u32) -> Decoded {
     let len = if known { body.len().min(size as usize) } else { body.len() };
     let there = len / block;
     let promised = if known { size as usize / block } else { there };
-    let first = body[..there * block].chunks_exact(block).map(|frame| &frame[..format.width]);
+    let body = &body[..there * block];
     let samples = match (format.tag, format.width) {
-        (PCM, 1) => first.map(|b| (f32::from(b[0]) - 128.0) / 128.0).collect(),
-        (PCM, 2) => first.map(|b| f32::from(i16::from_le_bytes([b[0], b[1]])) / 32_768.0).collect(),
-        (PCM, 3) => first.map(|b| scale(i32::from_le_bytes([0, b[0], b[1], b[2]]))).collect(),
-        (PCM, _) => first.map(|b| scale(i32::from_le_bytes([b[0], b[1], b[2], b[3]]))).collect(),
-        (_, 4) => first.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
-        (..) => first
-            .map(|b| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]) as f32)
-            .collect::<Vec<f32>>(),
+        (PCM, 1) => first_channel::<1, 2>(body, block, |[b]| (f32::from(b) - 128.0) / 128.0),
+        (PCM, 2) => first_channel::<2, 4>(body, block, |b| f32::from(i16::from_le_bytes(b)) / 32_768.0),
+        (PCM, 3) => first_channel::<3, 6>(body, block, |[a, b, c]| scale(i32::from_le_bytes([0, a, b, c]))),
+        (PCM, _) => first_channel::<4, 8>(body, block, |b| scale(i32::from_le_bytes(b))),
+        (_, 4) => first_channel::<4, 8>(body, block, f32::from_le_bytes),
+        (..) => first_channel::<8, 16>(body, block, |b| f64::from_le_bytes(b) as f32),
     };
     let kind = if format.tag == PCM { "PCM" } else { "float" };
     let form = if format.extensible { ", extensible" } else { "" };
@@ -134,6 +132,23 @@ fn samples(format: &Format, body: &[u8], size: u32) -> Decoded {
         samples,
         encoding: format!("WAV {}-bit {kind}{form}", 8 * format.width),
         damage: Damage { missing_samples: (promised - there) as u64, ..Damage::default() },
+    }
+}
+
+/// The first `WIDTH` bytes of every block, as samples. Mono and stereo (`TWICE` bytes a block) are apart, since with a length
+/// that the compiler knows several samples are read at once.
+fn first_channel<const WIDTH: usize, const TWICE: usize>(
+    body: &[u8],
+    block: usize,
+    sample: impl Fn([u8; WIDTH]) -> f32,
+) -> Vec<f32> {
+    let first = |block: &[u8]| sample(*block.first_chunk().expect("a block holds a sample"));
+    if block == WIDTH {
+        body.as_chunks().0.iter().map(|block: &[u8; WIDTH]| first(block)).collect()
+    } else if block == TWICE {
+        body.as_chunks().0.iter().map(|block: &[u8; TWICE]| first(block)).collect()
+    } else {
+        body.chunks_exact(block).map(first).collect()
     }
 }
 
