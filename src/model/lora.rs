@@ -5,8 +5,8 @@
 
 use super::config::Config;
 use super::params::Params;
-pub use crate::architecture::{ALL_LINEAR, matched};
 use super::weights::{load_tensors, save_tensors};
+pub use crate::architecture::{ALL_LINEAR, matched};
 use crate::artifact::write;
 use crate::error::{Error, Result};
 use crate::recipe::Lora;
