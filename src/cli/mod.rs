@@ -11,6 +11,8 @@ mod hearing;
 #[cfg(feature = "torch")]
 mod inspect;
 #[cfg(feature = "torch")]
+mod memory;
+#[cfg(feature = "torch")]
 mod openmp;
 mod plan;
 mod report;
