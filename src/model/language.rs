@@ -18,8 +18,9 @@ pub struct Language {
     rope_theta: f64,
 }
 
+/// One layer of the decoder.
 #[derive(Debug)]
-struct Layer {
+pub struct Layer {
     self_attn: Attention,
     mlp: Mlp,
     input_layernorm: RmsNorm,
@@ -46,26 +47,6 @@ struct Mlp {
 impl Language {
     /// Reads `language_model.*`.
     pub fn new(config: &TextConfig, params: &Params) -> Result<Self> {
-        let layer = |i: i64| -> Result<Layer> {
-            let at = |part: &str| format!("language_model.model.layers.{i}.{part}");
-            Ok(Layer {
-                self_attn: Attention {
-                    q_proj: Linear::with_bias(params, &at("self_attn.q_proj"))?,
-                    k_proj: Linear::with_bias(params, &at("self_attn.k_proj"))?,
-                    v_proj: Linear::with_bias(params, &at("self_attn.v_proj"))?,
-                    o_proj: Linear::no_bias(params, &at("self_attn.o_proj"))?,
-                    heads: config.num_attention_heads,
-                    kv_heads: config.num_key_value_heads,
-                },
-                mlp: Mlp {
-                    gate_proj: Linear::no_bias(params, &at("mlp.gate_proj"))?,
-                    up_proj: Linear::no_bias(params, &at("mlp.up_proj"))?,
-                    down_proj: Linear::no_bias(params, &at("mlp.down_proj"))?,
-                },
-                input_layernorm: RmsNorm::new(params, &at("input_layernorm"), config.rms_norm_eps)?,
-                post_attention_layernorm: RmsNorm::new(params, &at("post_attention_layernorm"), config.rms_norm_eps)?,
-            })
-        };
         let embed_tokens = params.get("language_model.model.embed_tokens.weight")?;
         let lm_head = if config.tie_word_embeddings {
             Linear::tied(&embed_tokens)
@@ -74,7 +55,7 @@ impl Language {
         };
         Ok(Self {
             embed_tokens,
-            layers: (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?,
+            layers: (0..config.num_hidden_layers).map(|i| Layer::new(config, params, i)).collect::<Result<_>>()?,
             norm: RmsNorm::new(params, "language_model.model.norm", config.rms_norm_eps)?,
             lm_head,
             head_dim: config.head_dim(),
@@ -96,7 +77,7 @@ impl Language {
         mask: &Tensor,
         mut cache: Option<&mut KvCache>,
     ) -> Tensor {
-        let rotary = Rotary::new(position_ids, self.head_dim, self.rope_theta, embeds.kind());
+        let rotary = self.rotary(position_ids, embeds);
         let mut x = embeds.shallow_clone();
         for (i, layer) in self.layers.iter().enumerate() {
             x = layer.forward(&x, &rotary, mask, cache.as_deref_mut().map(|c| (i, c)));
@@ -104,7 +85,22 @@ impl Language {
         if let Some(cache) = cache {
             cache.advance(embeds.size()[1]);
         }
-        self.norm.forward(&x)
+        self.finish(&x)
+    }
+
+    /// The layers, in order: what [`Language::forward`] runs one after the other, between the embeddings and [`Language::finish`].
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// Rotary positions of every layer, in the kind of the embeddings.
+    pub fn rotary(&self, position_ids: &Tensor, embeds: &Tensor) -> Rotary {
+        Rotary::new(position_ids, self.head_dim, self.rope_theta, embeds.kind())
+    }
+
+    /// What the last layer gives to hidden states: the last norm.
+    pub fn finish(&self, x: &Tensor) -> Tensor {
+        self.norm.forward(x)
     }
 
     /// Hidden states `[…, hidden]` to logits `[…, vocab]`.
@@ -114,7 +110,30 @@ impl Language {
 }
 
 impl Layer {
-    fn forward(&self, x: &Tensor, rotary: &Rotary, mask: &Tensor, cache: Option<(usize, &mut KvCache)>) -> Tensor {
+    /// Reads `language_model.model.layers.I.*`.
+    pub fn new(config: &TextConfig, params: &Params, i: i64) -> Result<Self> {
+        let at = |part: &str| format!("language_model.model.layers.{i}.{part}");
+        Ok(Self {
+            self_attn: Attention {
+                q_proj: Linear::with_bias(params, &at("self_attn.q_proj"))?,
+                k_proj: Linear::with_bias(params, &at("self_attn.k_proj"))?,
+                v_proj: Linear::with_bias(params, &at("self_attn.v_proj"))?,
+                o_proj: Linear::no_bias(params, &at("self_attn.o_proj"))?,
+                heads: config.num_attention_heads,
+                kv_heads: config.num_key_value_heads,
+            },
+            mlp: Mlp {
+                gate_proj: Linear::no_bias(params, &at("mlp.gate_proj"))?,
+                up_proj: Linear::no_bias(params, &at("mlp.up_proj"))?,
+                down_proj: Linear::no_bias(params, &at("mlp.down_proj"))?,
+            },
+            input_layernorm: RmsNorm::new(params, &at("input_layernorm"), config.rms_norm_eps)?,
+            post_attention_layernorm: RmsNorm::new(params, &at("post_attention_layernorm"), config.rms_norm_eps)?,
+        })
+    }
+
+    /// `[B, T, hidden]` to the same; with a cache, `(I, cache)` of this layer.
+    pub fn forward(&self, x: &Tensor, rotary: &Rotary, mask: &Tensor, cache: Option<(usize, &mut KvCache)>) -> Tensor {
         let x = x + self.self_attn.forward(&self.input_layernorm.forward(x), rotary, mask, cache);
         let h = self.mlp.forward(&self.post_attention_layernorm.forward(&x));
         x + h

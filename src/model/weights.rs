@@ -163,6 +163,9 @@ pub fn save_tensors(tensors: impl Iterator<Item = (String, Tensor)>, path: &Path
             Kind::BFloat16 => FileDtype::BF16,
             Kind::Double => FileDtype::F64,
             Kind::Int64 => FileDtype::I64,
+            Kind::Int16 => FileDtype::I16,
+            Kind::Int8 => FileDtype::I8,
+            Kind::Uint8 => FileDtype::U8,
             other => return Err(Error::internal(format!("{}: cannot save {name} as {other:?}", path.display()))),
         };
         let shape: Vec<usize> = tensor.size().iter().map(|&d| d as usize).collect();
@@ -195,6 +198,9 @@ pub fn load_tensors(path: &Path, device: Device) -> Result<BTreeMap<String, Tens
             FileDtype::BF16 => Kind::BFloat16,
             FileDtype::F64 => Kind::Double,
             FileDtype::I64 => Kind::Int64,
+            FileDtype::I16 => Kind::Int16,
+            FileDtype::I8 => Kind::Int8,
+            FileDtype::U8 => Kind::Uint8,
             other => return Err(Error::inputs(format!("{}: {name}: unexpected {other:?}", path.display()))),
         };
         let tensor = Tensor::f_from_data_size(view.data(), &shape, kind).inputs(|| path.display().to_string())?;

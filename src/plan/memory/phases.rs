@@ -120,7 +120,8 @@ impl Settled<'_> {
         let (bare, width) = (Passes { config: self.config, lora: None }, bytes(self.config.dtype));
         let rows = rows(self.train, audio, self.train.micro_batch);
         let mut activations = bare.working(rows);
-        let passing = self.counts.largest.max(self.counts.layer).max(self.counts.before) * width;
+        // What stands around the layers, and one of them at a time.
+        let passing = (self.counts.ends + self.counts.layer) * width;
         if self.train.memory.reference == Place::Host {
             // Layer after layer over the whole step: the rows of all its parts wait in between.
             activations += bare.stream(super::rows(self.train, audio, self.train.questions_per_step));

@@ -26,8 +26,8 @@ pub struct Counts {
     pub largest: u64,
     /// One layer of the language model.
     pub layer: u64,
-    /// What stands before its layers: encoder, projector and embedding.
-    pub before: u64,
+    /// What stands around its layers: encoder, projector, embedding, last norm and output head.
+    pub ends: u64,
 }
 
 /// Counts the parameters that a configuration implies.
@@ -41,7 +41,7 @@ pub fn counts(config: &Config) -> Counts {
         trained: count(&|name| name != EMBED_POSITIONS),
         largest: shapes.iter().map(|(_, shape)| size(shape)).max().unwrap_or(0),
         layer: count(&|name| name.starts_with("language_model.model.layers.0.")),
-        before: count(&|name| !name.starts_with("language_model.") || name.contains("embed_tokens")),
+        ends: count(&|name| !name.starts_with("language_model.model.layers.")),
     }
 }
 

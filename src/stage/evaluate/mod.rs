@@ -45,7 +45,7 @@ pub(super) fn run(ctx: &Context<'_>, job: &Job<'_>, partial: &Path) -> Result<()
     let questions = examples.len();
     examples.truncate(job.limit.unwrap_or(questions));
     check(job.eval, &examples)?;
-    let policy = ctx.load_policy(job.policy)?;
+    let policy = ctx.load_policy(job.policy, ctx.device)?;
     let filters = Filters::resolve(&job.eval.decoding, &policy.generation_config)?;
     let hearing = listen(job.eval, &policy, &examples)?;
 
