@@ -19,6 +19,8 @@ pub mod text;
 // 2. what was asked
 pub mod recipe;
 
+pub mod architecture;
+
 // 3. inputs
 pub mod audio;
 pub mod data;

@@ -11,6 +11,7 @@ use aqa_bench::recipe::{
 use aqa_bench::reward;
 use aqa_bench::sampling::Filters;
 use aqa_bench::seeds::Key;
+use aqa_bench::stage::feed::Clips;
 use aqa_bench::stage::{Alone, prepare};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -92,7 +93,7 @@ impl Training {
     /// reward differs and the step is refused.
     fn first_said(&self, example: &Example) -> Result<String> {
         let policy = self.alone.policy();
-        let prepared = prepare(example, PromptStyle::R1Aqa2, &policy.tokenizer, &policy.template)?;
+        let prepared = prepare(example, PromptStyle::R1Aqa2, &policy.tokenizer, &policy.template, &Clips::default())?;
         let (step, settings) = (self.alone.done().to_string(), rollout(self.size.new_tokens));
         let key = |g: usize| Some(Key::derive(SEED, "rollout", &[NAME, &step, &example.id, &g.to_string()]));
         let keys = (0..self.size.group).map(key).collect();
@@ -148,6 +149,7 @@ fn settings(size: Size) -> Train {
         micro_batch: 1,
         lora: None,
         numerics: Numerics::Fp32Logprobs,
+        memory: aqa_bench::recipe::Memory::default(),
         optimizer: Optimizer {
             learning_rate: 1e-6,
             beta1: 0.9,

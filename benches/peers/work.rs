@@ -11,6 +11,7 @@ use aqa_bench::prompt::chat::ChatTemplate;
 use aqa_bench::prompt::tokens::TextTokenizer;
 use aqa_bench::recipe::{Dtype, PromptStyle};
 use aqa_bench::sampling::Filters;
+use aqa_bench::stage::feed::Clips;
 use aqa_bench::stage::{Prepared, prepare};
 use rayon::prelude::*;
 use serde_json::{Value, json};
@@ -158,7 +159,13 @@ fn question(policy: &Checkpoint, file: &Path) -> Result<Prepared> {
 }
 
 fn ask(tokenizer: &TextTokenizer, template: &ChatTemplate, file: &Path) -> Result<Prepared> {
-    prepare(&inputs::question(file.into(), "question".into()), PromptStyle::R1Aqa2, tokenizer, template)
+    prepare(
+        &inputs::question(file.into(), "question".into()),
+        PromptStyle::R1Aqa2,
+        tokenizer,
+        template,
+        &Clips::default(),
+    )
 }
 
 /// The most likely tokens of every row, and the seconds that they took.

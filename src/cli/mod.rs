@@ -11,6 +11,8 @@ mod hearing;
 #[cfg(feature = "torch")]
 mod inspect;
 #[cfg(feature = "torch")]
+mod memory;
+#[cfg(feature = "torch")]
 mod openmp;
 mod plan;
 mod report;
@@ -43,6 +45,9 @@ enum Command {
     Plan {
         #[command(flatten)]
         recipe: RecipeArgs,
+        /// Would each stage fit a device of this memory, as in `--memory 80GB` or `--memory 139GiB`?
+        #[arg(long, value_name = "SIZE")]
+        memory: Option<String>,
         /// How to print it
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
@@ -239,7 +244,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Reproduce(args) => reproduce::run(&args, reproduce::Part::All),
         Command::Train(args) => reproduce::run(&args, reproduce::Part::Train),
         Command::Eval(args) => reproduce::run(&args, reproduce::Part::Eval),
-        Command::Plan { recipe, format } => plan::plan(&recipe, format),
+        Command::Plan { recipe, memory, format } => plan::plan(&recipe, memory.as_deref(), format),
         Command::Verify { recipe, format } => plan::verify(&recipe, format),
         Command::Score { file, rule: RuleArg::Official, dataset, format } => {
             score::run(&file, dataset.as_deref(), format)

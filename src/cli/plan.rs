@@ -2,6 +2,7 @@
 
 use super::{Format, RecipeArgs, pretty, print};
 use crate::error::{Error, Result};
+use crate::plan::memory::Capacity;
 use crate::plan::{self, Plan};
 use crate::recipe::{self, Recipe};
 use std::fmt::Write;
@@ -15,12 +16,33 @@ pub(super) fn load(args: &RecipeArgs) -> Result<(Recipe, Plan, PathBuf)> {
     Ok((recipe, plan, run))
 }
 
-pub(super) fn plan(args: &RecipeArgs, format: Format) -> Result<()> {
+pub(super) fn plan(args: &RecipeArgs, memory: Option<&str>, format: Format) -> Result<()> {
+    let device = memory.map(bytes).transpose()?;
+    let capacity = device.map(|device| Capacity::Apart { device: Some(device), host: None });
     let (_, plan, run) = load(args)?;
     match format {
-        Format::Text => print(&plan.to_text(&run)),
-        Format::Json => print(&pretty(&plan.to_json(&run))?),
+        Format::Text => print(&plan.to_text(&run, capacity.as_ref())),
+        Format::Json => print(&pretty(&plan.to_json(&run, capacity.as_ref()))?),
     }
+}
+
+/// A size of memory: a number of bytes, or with kB, MB, GB (powers of ten), KiB, MiB, GiB (powers of two) behind it.
+fn bytes(text: &str) -> Result<u64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let factor = match text[digits..].trim() {
+        "" | "B" => Some(1.0),
+        "kB" | "KB" => Some(1e3),
+        "MB" => Some(1e6),
+        "GB" => Some(1e9),
+        "KiB" => Some(f64::from(1 << 10)),
+        "MiB" => Some(f64::from(1 << 20)),
+        "GiB" => Some(f64::from(1 << 30)),
+        _ => None,
+    };
+    let size = text[..digits].parse::<f64>().ok().zip(factor).map(|(number, factor)| number * factor);
+    let size = size.filter(|size| *size >= 1.0 && *size < 1e18);
+    size.map(|size| size as u64)
+        .ok_or_else(|| Error::request(format!("--memory: expected a size such as 80GB or 139GiB, found {text:?}")))
 }
 
 pub(super) fn verify(args: &RecipeArgs, format: Format) -> Result<()> {

@@ -29,7 +29,7 @@ mod engine {
     use crate::artifact::Provenance;
     use crate::artifact::layout::RunFolder;
     use crate::artifact::write;
-    use crate::cli::{claims, device, openmp, plan, print};
+    use crate::cli::{claims, device, memory, openmp, plan, print};
     use crate::error::Error;
     use crate::plan::{Plan, Work};
     use crate::progress::say;
@@ -54,7 +54,8 @@ mod engine {
         let folder = RunFolder::new(&run_dir);
         say(format_args!("{}: {} in {}", recipe.name, recipe.title, run_dir.display()));
         claims::keep(&recipe, &folder)?;
-        let done = stage::run(&recipe, &plan, &folder, &Options { device, threads, only, provenance })?;
+        let options = Options { device, threads, only, provenance, capacity: memory::capacity(device) };
+        let done = stage::run(&recipe, &plan, &folder, &options)?;
         conclude(&done, part, &folder, run_dir)
     }
 

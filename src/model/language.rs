@@ -18,8 +18,9 @@ pub struct Language {
     rope_theta: f64,
 }
 
+/// One layer of the decoder.
 #[derive(Debug)]
-struct Layer {
+pub struct Layer {
     self_attn: Attention,
     mlp: Mlp,
     input_layernorm: RmsNorm,
@@ -45,30 +46,6 @@ struct Mlp {
 impl Language {
     /// Reads `language_model.*`.
     pub fn new(config: &TextConfig, params: &Params) -> Result<Self> {
-        let layer = |i: i64| -> Result<Layer> {
-            let at = |part: &str| format!("language_model.model.layers.{i}.{part}");
-            Ok(Layer {
-                self_attn: Attention {
-                    qkv_proj: Joined::new([
-                        Linear::with_bias(params, &at("self_attn.q_proj"))?,
-                        Linear::with_bias(params, &at("self_attn.k_proj"))?,
-                        Linear::with_bias(params, &at("self_attn.v_proj"))?,
-                    ]),
-                    o_proj: Linear::no_bias(params, &at("self_attn.o_proj"))?,
-                    heads: config.num_attention_heads,
-                    kv_heads: config.num_key_value_heads,
-                },
-                mlp: Mlp {
-                    gate_up_proj: Joined::new([
-                        Linear::no_bias(params, &at("mlp.gate_proj"))?,
-                        Linear::no_bias(params, &at("mlp.up_proj"))?,
-                    ]),
-                    down_proj: Linear::no_bias(params, &at("mlp.down_proj"))?,
-                },
-                input_layernorm: RmsNorm::new(params, &at("input_layernorm"), config.rms_norm_eps)?,
-                post_attention_layernorm: RmsNorm::new(params, &at("post_attention_layernorm"), config.rms_norm_eps)?,
-            })
-        };
         let embed_tokens = params.get("language_model.model.embed_tokens.weight")?;
         let lm_head = if config.tie_word_embeddings {
             Linear::tied(&embed_tokens)
@@ -77,7 +54,7 @@ impl Language {
         };
         Ok(Self {
             embed_tokens,
-            layers: (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?,
+            layers: (0..config.num_hidden_layers).map(|i| Layer::new(config, params, i)).collect::<Result<_>>()?,
             norm: RmsNorm::new(params, "language_model.model.norm", config.rms_norm_eps)?,
             lm_head,
             head_dim: config.head_dim(),
@@ -101,25 +78,40 @@ impl Language {
         wanted: Option<&Tensor>,
         mut cache: Option<&mut KvCache>,
     ) -> Tensor {
-        let rotary = Rotary::new(position_ids, self.head_dim, self.rope_theta, embeds.kind());
+        let rotary = self.rotary(position_ids, embeds);
         let mut x = embeds.shallow_clone();
         for (i, layer) in self.layers.iter().enumerate() {
             let wanted = wanted.filter(|_| i + 1 == self.layers.len());
-            x = layer.forward(&x, wanted, |attn, h| attn.over_all(h, &rotary, mask, cache.as_deref_mut()));
+            x = layer.forward(&x, &rotary, mask, wanted, cache.as_deref_mut());
         }
-        self.norm.forward(&x)
+        self.finish(&x)
+    }
+
+    /// The layers, in order: what [`Language::forward`] runs one after the other, between the embeddings and [`Language::finish`].
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// Rotary positions of every layer, in the kind of the embeddings.
+    pub fn rotary(&self, position_ids: &Tensor, embeds: &Tensor) -> Rotary {
+        Rotary::new(position_ids, self.head_dim, self.rope_theta, embeds.kind())
+    }
+
+    /// What the last layer gives to hidden states: the last norm.
+    pub fn finish(&self, x: &Tensor) -> Tensor {
+        self.norm.forward(x)
     }
 
     /// One token of every row of the cache, ids `[R, 1]`, to hidden states `[R, hidden]`.
     pub fn decode(&self, ids: &Tensor, cache: &mut KvCache) -> Tensor {
         let embeds = self.embed(ids);
-        let rotary = Rotary::new(&cache.next_positions(), self.head_dim, self.rope_theta, embeds.kind());
+        let rotary = self.rotary(&cache.next_positions(), &embeds);
         let mut x = embeds;
         for (i, layer) in self.layers.iter().enumerate() {
-            x = layer.forward(&x, None, |attn, h| attn.over_cache(h, &rotary, i, cache));
+            x = layer.decode(&x, &rotary, i, cache);
         }
         cache.advance();
-        self.norm.forward(&x.squeeze_dim(1))
+        self.finish(&x.squeeze_dim(1))
     }
 
     /// Hidden states `[…, hidden]` to logits `[…, vocab]`.
@@ -129,18 +121,59 @@ impl Language {
 }
 
 impl Layer {
-    fn forward(
+    /// Reads `language_model.model.layers.I.*`.
+    pub fn new(config: &TextConfig, params: &Params, i: i64) -> Result<Self> {
+        let at = |part: &str| format!("language_model.model.layers.{i}.{part}");
+        Ok(Self {
+            self_attn: Attention {
+                qkv_proj: Joined::new([
+                    Linear::with_bias(params, &at("self_attn.q_proj"))?,
+                    Linear::with_bias(params, &at("self_attn.k_proj"))?,
+                    Linear::with_bias(params, &at("self_attn.v_proj"))?,
+                ]),
+                o_proj: Linear::no_bias(params, &at("self_attn.o_proj"))?,
+                heads: config.num_attention_heads,
+                kv_heads: config.num_key_value_heads,
+            },
+            mlp: Mlp {
+                gate_up_proj: Joined::new([
+                    Linear::no_bias(params, &at("mlp.gate_proj"))?,
+                    Linear::no_bias(params, &at("mlp.up_proj"))?,
+                ]),
+                down_proj: Linear::no_bias(params, &at("mlp.down_proj"))?,
+            },
+            input_layernorm: RmsNorm::new(params, &at("input_layernorm"), config.rms_norm_eps)?,
+            post_attention_layernorm: RmsNorm::new(params, &at("post_attention_layernorm"), config.rms_norm_eps)?,
+        })
+    }
+
+    /// `[B, T, hidden]` to the same, or to the positions that `wanted` names in `[B * T]`, `[N, hidden]`. A cache takes the keys and values.
+    pub fn forward(
         &self,
         x: &Tensor,
+        rotary: &Rotary,
+        mask: &Tensor,
         wanted: Option<&Tensor>,
-        attend: impl FnOnce(&Attention, &Tensor) -> Tensor,
+        cache: Option<&mut KvCache>,
     ) -> Tensor {
-        let attended = attend(&self.self_attn, &self.input_layernorm.forward(x));
-        let only = |x: &Tensor| match wanted {
-            Some(wanted) => x.flatten(0, 1).index_select(0, wanted),
-            None => x.shallow_clone(),
-        };
-        let x = only(x) + self.self_attn.o_proj.forward(&only(&attended));
+        let attended = self.self_attn.over_all(&self.input_layernorm.forward(x), rotary, mask, cache);
+        match wanted {
+            Some(wanted) => {
+                let only = |x: &Tensor| x.flatten(0, 1).index_select(0, wanted);
+                self.behind_attention(&only(x), &only(&attended))
+            }
+            None => self.behind_attention(x, &attended),
+        }
+    }
+
+    /// One token of every row of the cache, `[R, 1, hidden]` to the same; the layer is the cache's `index`-th.
+    fn decode(&self, x: &Tensor, rotary: &Rotary, index: usize, cache: &mut KvCache) -> Tensor {
+        let attended = self.self_attn.over_cache(&self.input_layernorm.forward(x), rotary, index, cache);
+        self.behind_attention(x, &attended)
+    }
+
+    fn behind_attention(&self, x: &Tensor, attended: &Tensor) -> Tensor {
+        let x = x + self.self_attn.o_proj.forward(attended);
         let h = self.mlp.forward(&self.post_attention_layernorm.forward(&x));
         x + h
     }

@@ -4,20 +4,18 @@
 //! A difference, on purpose: a target that names no layer is an error; peft passes over it as long as another one fits.
 
 use super::config::Config;
-use super::params::{Params, expected};
+use super::params::Params;
 use super::weights::{load_tensors, save_tensors};
+pub use crate::architecture::{ALL_LINEAR, matched};
 use crate::artifact::write;
 use crate::error::{Error, Result};
 use crate::recipe::Lora;
 use crate::seeds::Key;
-use crate::text::nearest;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
-/// Every linear layer, as peft's target of that name means it.
-pub const ALL_LINEAR: &str = "all-linear";
 /// What peft puts before a module's name in `adapter_model.safetensors`.
 const PREFIX: &str = "base_model.model.";
 const WEIGHTS: &str = "adapter_model.safetensors";
@@ -53,41 +51,6 @@ impl Adapter {
 pub struct Adapters {
     settings: Lora,
     tensors: BTreeMap<String, Tensor>,
-}
-
-/// Every linear layer of a model with `[out, in]`; a tied head is the embedding and no layer of its own.
-fn linear_layers(config: &Config) -> Vec<(String, [i64; 2])> {
-    let layer = |(name, shape): (String, Vec<i64>)| {
-        let module = name.strip_suffix(".weight")?;
-        let embedding = module.ends_with("embed_tokens") || module.ends_with("embed_positions");
-        match shape[..] {
-            [out, of] if !embedding => Some((module.to_owned(), [out, of])),
-            _ => None,
-        }
-    };
-    expected(config).into_iter().filter_map(layer).collect()
-}
-
-/// The linear layers that `targets` name: a whole name, or the end of one behind a dot, as peft matches them.
-///
-/// # Errors
-/// Exit code 2 for a target that no linear layer has.
-pub fn matched(config: &Config, targets: &[String]) -> Result<Vec<(String, [i64; 2])>> {
-    let layers = linear_layers(config);
-    let fits = |target: &str, module: &str| {
-        module.strip_suffix(target).is_some_and(|head| head.is_empty() || head.ends_with('.'))
-    };
-    let is = |target: &str, module: &str| target == ALL_LINEAR || fits(target, module);
-    for target in targets {
-        if !layers.iter().any(|(module, _)| is(target, module)) {
-            let ends = layers.iter().filter_map(|(module, _)| module.rsplit('.').next());
-            let hint = nearest(target, ends).map_or(String::new(), |near| format!("; did you mean {near}?"));
-            return Err(Error::request(format!(
-                "lora.targets: expected linear layers of the model (q_proj, v_proj, fc1, …, or {ALL_LINEAR}), found {target:?}, which no layer's name ends with{hint}"
-            )));
-        }
-    }
-    Ok(layers.into_iter().filter(|(module, _)| targets.iter().any(|target| is(target, module))).collect())
 }
 
 fn names(module: &str) -> [String; 2] {

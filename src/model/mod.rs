@@ -4,7 +4,6 @@
 //! `modeling_qwen2_audio.py` and `modeling_qwen2.py`.
 
 pub mod checkpoint;
-pub mod config;
 pub mod encoder;
 mod guard;
 pub mod kv_cache;
@@ -15,6 +14,7 @@ pub mod mask;
 pub mod params;
 pub mod weights;
 
+pub use crate::architecture as config;
 pub use guard::guard;
 
 use crate::audio::Features;

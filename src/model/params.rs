@@ -2,14 +2,12 @@
 
 use super::config::Config;
 use super::lora::{Adapter, Adapters};
+pub use crate::architecture::{EMBED_POSITIONS, expected};
 use crate::error::{Error, Result};
 use crate::recipe::Dtype;
 use crate::seeds::Key;
 use std::collections::BTreeMap;
 use tch::{Device, Kind, Tensor};
-
-/// The encoder's sinusoidal positions: part of the checkpoint, never trained (transformers 4.49 `requires_grad_(False)`).
-pub const EMBED_POSITIONS: &str = "audio_tower.embed_positions.weight";
 
 /// Named tensors in the order of their names, and the adapters on them where there are any.
 #[derive(Debug)]
@@ -29,61 +27,6 @@ pub fn kind(dtype: Dtype) -> Kind {
 /// The kind that sums and statistics of a kind are computed in: float32 for 16 bits; float64 stays, so that tests can run a model in it.
 pub fn wide(kind: Kind) -> Kind {
     if kind == Kind::Double { Kind::Double } else { Kind::Float }
-}
-
-/// Every parameter that a configuration implies, with its shape, in the order of the model.
-pub fn expected(config: &Config) -> Vec<(String, Vec<i64>)> {
-    let mut out: Vec<(String, Vec<i64>)> = Vec::new();
-    let mut add = |name: String, shape: &[i64]| out.push((name, shape.to_vec()));
-    let a = &config.audio;
-    add("audio_tower.conv1.weight".into(), &[a.d_model, a.num_mel_bins, 3]);
-    add("audio_tower.conv1.bias".into(), &[a.d_model]);
-    add("audio_tower.conv2.weight".into(), &[a.d_model, a.d_model, 3]);
-    add("audio_tower.conv2.bias".into(), &[a.d_model]);
-    add(EMBED_POSITIONS.into(), &[a.max_source_positions, a.d_model]);
-    for i in 0..a.encoder_layers {
-        let at = |part: &str| format!("audio_tower.layers.{i}.{part}");
-        for proj in ["q_proj", "k_proj", "v_proj", "out_proj"] {
-            add(at(&format!("self_attn.{proj}.weight")), &[a.d_model, a.d_model]);
-            if proj != "k_proj" {
-                add(at(&format!("self_attn.{proj}.bias")), &[a.d_model]);
-            }
-        }
-        add(at("fc1.weight"), &[a.encoder_ffn_dim, a.d_model]);
-        add(at("fc1.bias"), &[a.encoder_ffn_dim]);
-        add(at("fc2.weight"), &[a.d_model, a.encoder_ffn_dim]);
-        add(at("fc2.bias"), &[a.d_model]);
-        for norm in ["self_attn_layer_norm", "final_layer_norm"] {
-            add(at(&format!("{norm}.weight")), &[a.d_model]);
-            add(at(&format!("{norm}.bias")), &[a.d_model]);
-        }
-    }
-    add("audio_tower.layer_norm.weight".into(), &[a.d_model]);
-    add("audio_tower.layer_norm.bias".into(), &[a.d_model]);
-
-    let t = &config.text;
-    let (hidden, kv) = (t.hidden_size, t.num_key_value_heads * t.head_dim());
-    add("multi_modal_projector.linear.weight".into(), &[hidden, a.d_model]);
-    add("multi_modal_projector.linear.bias".into(), &[hidden]);
-    add("language_model.model.embed_tokens.weight".into(), &[t.vocab_size, hidden]);
-    for i in 0..t.num_hidden_layers {
-        let at = |part: &str| format!("language_model.model.layers.{i}.{part}");
-        for (proj, width) in [("q_proj", hidden), ("k_proj", kv), ("v_proj", kv)] {
-            add(at(&format!("self_attn.{proj}.weight")), &[width, hidden]);
-            add(at(&format!("self_attn.{proj}.bias")), &[width]);
-        }
-        add(at("self_attn.o_proj.weight"), &[hidden, hidden]);
-        add(at("mlp.gate_proj.weight"), &[t.intermediate_size, hidden]);
-        add(at("mlp.up_proj.weight"), &[t.intermediate_size, hidden]);
-        add(at("mlp.down_proj.weight"), &[hidden, t.intermediate_size]);
-        add(at("input_layernorm.weight"), &[hidden]);
-        add(at("post_attention_layernorm.weight"), &[hidden]);
-    }
-    add("language_model.model.norm.weight".into(), &[hidden]);
-    if !t.tie_word_embeddings {
-        add("language_model.lm_head.weight".into(), &[t.vocab_size, hidden]);
-    }
-    out
 }
 
 /// Linear layers of one input: each group's weights, and biases, are best kept side by side.

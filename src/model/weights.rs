@@ -4,7 +4,7 @@ use super::config::Config;
 use super::params::{Params, expected, kind};
 use crate::error::{Context, Error, Result};
 use crate::recipe::Dtype;
-use memmap2::Mmap;
+use memmap2::{Mmap, UncheckedAdvice};
 use safetensors::tensor::{Dtype as FileDtype, SafeTensors, TensorView};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -88,6 +88,7 @@ pub fn load(dir: &Path, config: &Config, dtype: Dtype, device: Device) -> Result
                     .push(format!("{}: {raw}: config.json implies shape {want:?}, found {shape:?}", path.display())),
                 Some(_) => match to_tensor(&view, dtype, device) {
                     Ok(tensor) => {
+                        done_with(&map, &view);
                         if tensors.insert(name, tensor).is_some() {
                             problems.push(format!("{}: {raw}: in the checkpoint twice", path.display()));
                         }
@@ -121,8 +122,28 @@ fn to_tensor(view: &TensorView<'_>, dtype: Dtype, device: Device) -> std::result
         other => return Err(format!("expected floating-point numbers, found {other:?}")),
     };
     let shape: Vec<i64> = view.shape().iter().map(|&d| d as i64).collect();
-    let tensor = Tensor::f_from_data_size(view.data(), &shape, file_kind).map_err(|e| e.to_string())?;
-    Ok(tensor.to_device(device).to_kind(kind(dtype)))
+    let data = view.data();
+    if data.len() as i64 != shape.iter().product::<i64>() * file_kind.elt_size_in_bytes() as i64 {
+        return Err(format!("expected data for shape {shape:?}, found {} bytes", data.len()));
+    }
+    let kind = kind(dtype);
+    let mut strides: Vec<i64> = vec![1; shape.len()];
+    (0..shape.len().saturating_sub(1)).rev().for_each(|i| strides[i] = strides[i + 1] * shape[i + 1]);
+    // SAFETY: the mapped bytes outlive `mapped`, which is only read, and copied below: to the device as they are, or into the wanted kind.
+    let mapped = unsafe { Tensor::f_from_blob(data.as_ptr(), &shape, &strides, file_kind, Device::Cpu) };
+    let mapped = mapped.map_err(|e| e.to_string())?;
+    if device == Device::Cpu && kind == file_kind {
+        return Ok(mapped.copy());
+    }
+    Ok(mapped.to_device(device).to_kind(kind))
+}
+
+/// Tells the system that the pages under a tensor are not needed again: they are in the checkpoint's file, and in the tensor made of them.
+fn done_with(map: &Mmap, view: &TensorView<'_>) {
+    let start = view.data().as_ptr() as usize - map.as_ptr() as usize;
+    // SAFETY: the pages of a read-only map of a file come back from the file when they are touched again. Where the system does not take the advice,
+    // nothing is lost but memory for a while.
+    let _ = unsafe { map.unchecked_advise_range(UncheckedAdvice::DontNeed, start, view.data().len()) };
 }
 
 /// Writes weights as `model-0000k-of-0000n.safetensors` with their index into a folder that exists.
@@ -163,6 +184,9 @@ pub fn save_tensors(tensors: impl Iterator<Item = (String, Tensor)>, path: &Path
             Kind::BFloat16 => FileDtype::BF16,
             Kind::Double => FileDtype::F64,
             Kind::Int64 => FileDtype::I64,
+            Kind::Int16 => FileDtype::I16,
+            Kind::Int8 => FileDtype::I8,
+            Kind::Uint8 => FileDtype::U8,
             other => return Err(Error::internal(format!("{}: cannot save {name} as {other:?}", path.display()))),
         };
         let shape: Vec<usize> = tensor.size().iter().map(|&d| d as usize).collect();
@@ -195,6 +219,9 @@ pub fn load_tensors(path: &Path, device: Device) -> Result<BTreeMap<String, Tens
             FileDtype::BF16 => Kind::BFloat16,
             FileDtype::F64 => Kind::Double,
             FileDtype::I64 => Kind::Int64,
+            FileDtype::I16 => Kind::Int16,
+            FileDtype::I8 => Kind::Int8,
+            FileDtype::U8 => Kind::Uint8,
             other => return Err(Error::inputs(format!("{}: {name}: unexpected {other:?}", path.display()))),
         };
         let tensor = Tensor::f_from_data_size(view.data(), &shape, kind).inputs(|| path.display().to_string())?;

@@ -2,6 +2,7 @@
 
 mod build;
 mod inputs;
+pub mod memory;
 mod show;
 
 pub use build::build;

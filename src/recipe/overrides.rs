@@ -86,7 +86,7 @@ impl Set<'_> {
                 self.problems.add(self.at, &join(path, step), expected, quote(step), &near(step, &names));
             }
             _ => {
-                let objects: Vec<&'static Object> = shape.objects();
+                let objects = own_first(shape, node);
                 let keys: Vec<_> = objects.iter().filter_map(|o| o.key(step)).collect();
                 match keys.first() {
                     Some(key) => {
@@ -150,6 +150,18 @@ impl Set<'_> {
         };
         self.problems.add(self.at, &join(path, step), expected, quote(step), &near(step, &names));
     }
+}
+
+/// The objects that a map of this shape may be; the one that its tag says it is comes first, since the same key may mean different things.
+fn own_first(shape: &Shape, node: &Node) -> Vec<&'static Object> {
+    let mut objects = shape.objects();
+    if let Shape::Tagged { tag, variants } = shape
+        && let Some(Scalar::Text(word)) = node.entry(tag).and_then(|e| e.node.scalar())
+        && let Some(own) = variants.iter().position(|(name, _)| *name == word)
+    {
+        objects[..=own].rotate_right(1);
+    }
+    objects
 }
 
 fn near(step: &str, names: &[&str]) -> String {

@@ -134,6 +134,7 @@ pub(super) fn train(train: wire::Train) -> Result<Train> {
         questions_per_step: train.questions_per_step,
         micro_batch: train.micro_batch.unwrap_or(train.questions_per_step),
         lora: train.lora.map(|lora| Lora { rank: lora.rank, alpha: lora.alpha, targets: lora.targets }),
+        memory: train.memory.map_or_else(Memory::default, |memory| self::memory(memory, train.questions_per_step)),
         numerics: train.numerics.unwrap_or(Numerics::Fp32Logprobs),
         optimizer: Optimizer {
             learning_rate: train.optimizer.learning_rate,
@@ -148,6 +149,18 @@ pub(super) fn train(train: wire::Train) -> Result<Train> {
         checkpoint_every,
         resume_every: train.resume_every.unwrap_or(checkpoint_every),
     })
+}
+
+/// What is spelt out as it would be without the key is the same stage.
+fn memory(memory: wire::Memory, questions_per_step: usize) -> Memory {
+    Memory {
+        activations: memory.activations.unwrap_or_default(),
+        master: memory.master.unwrap_or_default(),
+        reference: memory.reference.unwrap_or_default(),
+        optimizer: memory.optimizer.unwrap_or_default(),
+        moments: memory.moments.unwrap_or_default(),
+        rollout_batch: memory.rollout_batch.filter(|&n| n != questions_per_step),
+    }
 }
 
 fn decoding(decoding: wire::Decoding) -> Decoding {

@@ -73,6 +73,15 @@ impl<'a> Spot<'a> {
         }
     }
 
+    /// The number 0, however it is written.
+    pub fn is_zero(&self) -> bool {
+        match self.node.scalar() {
+            Some(Scalar::Int(n)) => n == 0,
+            Some(Scalar::Float(x)) => x == 0.0,
+            _ => false,
+        }
+    }
+
     pub fn count_at(&self, key: &str) -> Option<i128> {
         self.get(key)?.count()
     }

@@ -1,6 +1,6 @@
 //! The YAML as written, after validation: shapes for serde alone. Private to this module's siblings.
 
-use super::types::{Dtype, Extract, Numerics, PromptStyle, RewardName, Rule};
+use super::types::{Activations, Dtype, Extract, Master, Moments, Numerics, Place, PromptStyle, RewardName, Rule};
 use crate::pins::{Revision, Sha256};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -83,6 +83,7 @@ pub(super) struct Train {
     pub questions_per_step: usize,
     pub micro_batch: Option<usize>,
     pub lora: Option<Lora>,
+    pub memory: Option<Memory>,
     pub numerics: Option<Numerics>,
     pub optimizer: Optimizer,
     pub schedule: Schedule,
@@ -90,6 +91,17 @@ pub(super) struct Train {
     pub checkpoint_every: Option<u64>,
     pub resume_every: Option<u64>,
     pub grpo: Option<Grpo>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Memory {
+    pub activations: Option<Activations>,
+    pub master: Option<Master>,
+    pub reference: Option<Place>,
+    pub optimizer: Option<Place>,
+    pub moments: Option<Moments>,
+    pub rollout_batch: Option<usize>,
 }
 
 #[derive(Deserialize)]

@@ -1,13 +1,15 @@
 //! Training steps without a run folder, by the code that training runs: for whoever times a step (`benches/peers`).
 
+use super::feed::Clips;
 use super::metrics::Step;
-use super::train::{Trainer, one_step};
+use super::train::{Reader, Reference, Trainer, one_step};
 use crate::data::Example;
 use crate::error::Result;
 use crate::model::Qwen2Audio;
 use crate::model::checkpoint::Checkpoint;
 use crate::recipe::Train;
 use crate::train::optimizer::AdamW;
+use std::time::Instant;
 
 /// A policy in training. Nothing is written: no checkpoint, no metrics.
 pub struct Alone<'a> {
@@ -21,9 +23,10 @@ impl<'a> Alone<'a> {
     /// Starts a stage's training; `reference` is the frozen start that GRPO's KL penalty is taken against.
     pub fn new(train: &'a Train, seed: u64, policy: Checkpoint, reference: Option<Qwen2Audio>) -> Self {
         policy.model.params().require_grad();
-        let optimizer = AdamW::new(policy.model.params(), &train.optimizer);
-        let (micro_batch, numerics) = (train.micro_batch, train.numerics);
-        let trainer = Trainer { name: &train.name, seed, micro_batch, numerics, policy, reference };
+        let optimizer = AdamW::with_memory(policy.model.params(), &train.optimizer, &train.memory);
+        let (micro_batch, numerics, memory) = (train.micro_batch, train.numerics, train.memory);
+        let reference = reference.map(Reference::Whole);
+        let trainer = Trainer { name: &train.name, seed, micro_batch, numerics, policy, reference, memory };
         Self { trainer, train, optimizer, done: 0 }
     }
 
@@ -43,7 +46,12 @@ impl<'a> Alone<'a> {
     /// As training: a clip that cannot be read, a prompt that is too long, a gradient that is not finite.
     pub fn step(&mut self, examples: &[Example]) -> Result<Step> {
         let all: Vec<usize> = (0..examples.len()).collect();
-        let seen = one_step(&self.trainer, self.train, examples, self.done, &all, &mut self.optimizer)?;
+        let (policy, started) = (&self.trainer.policy, Instant::now());
+        let clips = Clips::default();
+        let reader =
+            Reader { train: self.train, tokenizer: &policy.tokenizer, template: &policy.template, clips: &clips };
+        let batch = reader.batch(examples, self.done, &all)?;
+        let seen = one_step(&self.trainer, self.train, started, &batch, &mut self.optimizer)?;
         self.done += 1;
         Ok(seen)
     }

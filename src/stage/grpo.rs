@@ -10,10 +10,10 @@ use crate::sampling::Filters;
 use crate::seeds::Key;
 use crate::train::advantage;
 use crate::train::grpo::{Inputs, loss};
-use crate::train::logps::{Group, completion_logprobs};
+use crate::train::logps::Group;
 use crate::train::optimizer::AdamW;
 use std::time::Instant;
-use tch::{Tensor, no_grad};
+use tch::Tensor;
 
 /// A question's completions and what they earned.
 struct Rollout {
@@ -38,29 +38,32 @@ pub(super) fn step(trainer: &Trainer<'_>, settings: &Grpo, batch: &Batch<'_>, op
     let count = (batch.questions.len() * settings.group_size) as f64;
     let tokens = out.completion_tokens as f64;
     let mut kl = 0.0;
-    for (questions, rollouts) in batch.questions.chunks(trainer.micro_batch).zip(rollouts.chunks(trainer.micro_batch)) {
-        let groups: Vec<Group<'_>> = questions.iter().zip(rollouts).map(|(q, r)| group(q, r)).collect();
-        let policy = completion_logprobs(&trainer.policy.model, &groups, trainer.policy.pad, trainer.numerics)?;
-        let reference = match &trainer.reference {
-            Some(reference) => {
-                no_grad(|| completion_logprobs(reference, &groups, trainer.policy.pad, trainer.numerics))?.logprobs
-            }
-            None => policy.logprobs.detach(),
-        };
+    let parts: Vec<Vec<Group<'_>>> = batch
+        .questions
+        .chunks(trainer.micro_batch)
+        .zip(rollouts.chunks(trainer.micro_batch))
+        .map(|(questions, rollouts)| questions.iter().zip(rollouts).map(|(q, r)| group(q, r)).collect())
+        .collect();
+    let references = trainer.references(&parts)?;
+    for (i, (groups, rollouts)) in parts.iter().zip(rollouts.chunks(trainer.micro_batch)).enumerate() {
         let advantages: Vec<f64> = rollouts.iter().flat_map(|r| r.group.advantages.iter().copied()).collect();
         let advantages =
             Tensor::from_slice(&advantages).to_device(trainer.policy.model.device()).to_kind(trainer.wide());
-        let output = loss(&Inputs {
-            logprobs: &policy.logprobs,
-            ref_logprobs: &reference,
-            advantages: &advantages,
-            completion_mask: &policy.mask,
-            beta: settings.beta,
-        });
-        let mean = output.loss_sum / count;
-        trainer.backward(&mean, batch, optimizer);
+        let mut kls = None;
+        let (policy, mean) = trainer.backward(groups, batch, optimizer, |policy| {
+            let own = policy.logprobs.detach();
+            let output = loss(&Inputs {
+                logprobs: &policy.logprobs,
+                ref_logprobs: references.as_ref().map_or(&own, |references| &references[i]),
+                advantages: &advantages,
+                completion_mask: &policy.mask,
+                beta: settings.beta,
+            });
+            kls = Some(output.kl);
+            output.loss_sum / count
+        })?;
         out.loss += mean.double_value(&[]);
-        kl += output.kl.sum(output.kl.kind()).double_value(&[]) / count;
+        kl += kls.map_or(0.0, |kls| kls.sum(kls.kind()).double_value(&[])) / count;
         let here: usize = rollouts.iter().flat_map(|r| r.completions.iter().map(|c| c.ids.len())).sum();
         out.entropy += policy.entropy * here as f64 / tokens;
     }
@@ -106,7 +109,10 @@ fn roll_out(trainer: &Trainer<'_>, settings: &Grpo, batch: &Batch<'_>) -> Result
         });
     }
     let stop = Stop { eos: policy.eos.clone(), max_new_tokens: settings.rollout.max_new_tokens, pad: policy.pad };
-    let drawn = generate(&policy.model, &requests, &filters, &stop)?;
+    let mut drawn = Vec::with_capacity(requests.len());
+    for some in requests.chunks(trainer.memory.rollout_batch.unwrap_or(requests.len()).max(1)) {
+        drawn.extend(generate(&policy.model, some, &filters, &stop)?);
+    }
     batch
         .questions
         .iter()

@@ -6,6 +6,7 @@
 mod alone;
 mod data;
 mod evaluate;
+pub mod feed;
 mod grpo;
 mod metrics;
 mod policy;

@@ -12,6 +12,7 @@ use crate::plan::{Policy, Work};
 use crate::recipe::{Dtype, Source, Train};
 use crate::train::optimizer::AdamW;
 use std::path::{Path, PathBuf};
+use tch::Device;
 
 /// What a resume needs beside the weights, in a checkpoint's `trainer/`.
 const OPTIMIZER: &str = "optimizer.safetensors";
@@ -54,10 +55,10 @@ impl Context<'_> {
         }
     }
 
-    /// Loads a policy.
-    pub(super) fn load_policy(&self, policy: &Policy) -> Result<Checkpoint> {
+    /// Loads a policy onto a device.
+    pub(super) fn load_policy(&self, policy: &Policy, device: Device) -> Result<Checkpoint> {
         let (dir, dtype) = self.policy_dir(policy)?;
-        Checkpoint::load(&dir, dtype, self.device)
+        Checkpoint::load(&dir, dtype, device)
     }
 }
 
@@ -74,12 +75,12 @@ pub(super) fn start(
     let dir = StageFolder::new(partial).checkpoint(done);
     let Some(lora) = &train.lora else {
         return if done == 0 {
-            ctx.load_policy(start)
+            ctx.load_policy(start, ctx.device)
         } else {
             Checkpoint::load(&dir, Config::load(&dir)?.dtype, ctx.device)
         };
     };
-    let mut policy = ctx.load_policy(start)?;
+    let mut policy = ctx.load_policy(start, ctx.device)?;
     let config = policy.model.config();
     let adapters = if done == 0 {
         Adapters::new(config, lora, seed, &train.name, ctx.device).map_err(|e| e.within(train.name.clone()))?
@@ -127,9 +128,10 @@ pub(super) fn prune(partial: &Path, newest: u64, keep: impl Fn(u64) -> bool) -> 
 }
 
 /// Takes up the optimizer's state of a checkpoint.
-pub(super) fn restore(partial: &Path, step: u64, optimizer: &mut AdamW, device: tch::Device) -> Result<()> {
+pub(super) fn restore(partial: &Path, step: u64, optimizer: &mut AdamW) -> Result<()> {
     let path = StageFolder::new(partial).trainer(step).join(OPTIMIZER);
-    optimizer.restore(&load_tensors(&path, device)?)
+    // From the host, tensor by tensor into what is there: the device never holds two states.
+    optimizer.restore(&load_tensors(&path, Device::Cpu)?)
 }
 
 /// How a recipe spells an enum's value.

@@ -1,6 +1,7 @@
 //! From a question to what the model takes: features of its clip, the rendered prompt, token ids.
 
-use crate::audio::{self, Features};
+use super::feed::Clips;
+use crate::audio::Features;
 use crate::data::Example;
 use crate::error::Result;
 use crate::pins::Sha256;
@@ -8,6 +9,7 @@ use crate::prompt;
 use crate::prompt::chat::ChatTemplate;
 use crate::prompt::tokens::TextTokenizer;
 use crate::recipe::PromptStyle;
+use std::sync::Arc;
 
 /// A question, ready for the model.
 #[derive(Debug)]
@@ -15,7 +17,7 @@ pub struct Prepared {
     /// Token ids of the prompt, audio placeholders expanded.
     pub ids: Vec<i64>,
     /// The clip.
-    pub features: Features,
+    pub features: Arc<Features>,
     /// The clip was longer than 30 s.
     pub cropped: bool,
     /// What was wrong with the clip though it could be read, in words; empty when nothing was.
@@ -33,16 +35,16 @@ pub fn prepare(
     style: PromptStyle,
     tokenizer: &TextTokenizer,
     template: &ChatTemplate,
+    clips: &Clips,
 ) -> Result<Prepared> {
-    let clip = audio::load(&example.audio)?;
-    let features = audio::features(&clip);
+    let heard = clips.load(&example.audio)?;
     let rendered = template.render(&prompt::text(style, example), 1)?;
-    let ids = tokenizer.expand_audio(&rendered, &[features.audio_tokens()])?;
+    let ids = tokenizer.expand_audio(&rendered, &[heard.features.audio_tokens()])?;
     Ok(Prepared {
         ids: ids.into_iter().map(i64::from).collect(),
-        features,
-        cropped: clip.cropped,
-        damage: if clip.damage.any() { clip.damage.to_string() } else { String::new() },
+        features: heard.features,
+        cropped: heard.cropped,
+        damage: heard.damage,
         prompt_sha256: Sha256::of(rendered.as_bytes()),
     })
 }

@@ -7,6 +7,7 @@ use crate::artifact::read;
 use crate::artifact::write::{self, failed};
 use crate::artifact::{Expectation, Manifest, Provenance, SCHEMA, StageState};
 use crate::error::{Error, Kind, Result};
+use crate::plan::memory::{self, Capacity};
 use crate::plan::{self, Data, Plan, Stage, Work};
 use crate::progress::say;
 use crate::recipe::Recipe;
@@ -23,6 +24,8 @@ pub struct Options {
     pub threads: usize,
     /// The stages to run (places in the plan), each with what it needs; all of them by default.
     pub only: Option<Vec<usize>>,
+    /// Memory that the run may take; stages that would take more are refused before anything is loaded.
+    pub capacity: Capacity,
     /// What was there when the run started.
     pub provenance: Provenance,
 }
@@ -52,6 +55,7 @@ pub fn run(recipe: &Recipe, plan: &Plan, folder: &RunFolder, options: &Options) 
     let wanted: Vec<(usize, &Stage)> = plan.stages.iter().enumerate().filter(|(index, _)| wanted(index)).collect();
     let missing = |stage: &Stage| stage.find(folder.root(), &plan.recipe).is_none();
     wanted.iter().filter(|(_, stage)| missing(stage)).try_for_each(|(_, stage)| preflight(&ctx, stage))?;
+    memory::check(plan, wanted.iter().map(|(_, stage)| *stage).filter(|stage| missing(stage)), &options.capacity)?;
     let mut manifest = manifest(recipe, plan, folder, options);
     if !wanted.iter().any(|(_, stage)| missing(stage))
         && let Ok(earlier) = read::manifest(folder)

@@ -3,7 +3,7 @@
 use super::metrics::Step;
 use super::train::{Batch, Trainer};
 use crate::error::{Error, Result};
-use crate::train::logps::{Group, completion_logprobs};
+use crate::train::logps::Group;
 use crate::train::optimizer::AdamW;
 
 /// Accumulates the gradient of one step and says what it saw.
@@ -30,9 +30,9 @@ pub(super) fn step(trainer: &Trainer<'_>, batch: &Batch<'_>, optimizer: &mut Ada
                 completions: vec![target],
             })
             .collect();
-        let scored = completion_logprobs(&policy.model, &groups, policy.pad, trainer.numerics)?;
-        let loss = -(&scored.logprobs * &scored.mask).sum(trainer.wide()) / tokens as f64;
-        trainer.backward(&loss, batch, optimizer);
+        let (scored, loss) = trainer.backward(&groups, batch, optimizer, |scored| {
+            -(&scored.logprobs * &scored.mask).sum(trainer.wide()) / tokens as f64
+        })?;
         out.loss += loss.double_value(&[]);
         let share = targets.iter().map(Vec::len).sum::<usize>() as f64 / tokens as f64;
         out.entropy += scored.entropy * share;

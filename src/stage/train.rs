@@ -1,5 +1,6 @@
 //! The training loop: SFT and GRPO differ in one step, everything around it is shared.
 
+use super::feed::{Clips, WAITING, ahead};
 use super::metrics::{self, Step};
 use super::prepare::{Prepared, prepare};
 use super::{Context, grpo, policy, sft};
@@ -12,15 +13,20 @@ use crate::model::params::wide;
 use crate::model::{Qwen2Audio, lora};
 use crate::plan::{Data, Policy};
 use crate::progress::{Progress, say};
-use crate::recipe::{Dtype, Method, Numerics, RewardName, Train};
+use crate::prompt::chat::ChatTemplate;
+use crate::prompt::tokens::TextTokenizer;
+use crate::recipe::{Activations, Dtype, Master, Memory, Method, Numerics, Place, RewardName, Train};
 use crate::reward;
-use crate::train::optimizer::AdamW;
+use crate::train::logps::{Group, Logprobs, completion_logprobs};
+use crate::train::optimizer::{AdamW, Sums};
 use crate::train::order::Order;
+use crate::train::recompute;
 use crate::train::schedule::learning_rate;
+use crate::train::streamed::Streamed;
 use rayon::prelude::*;
 use std::path::Path;
 use std::time::Instant;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor, no_grad};
 
 /// What a step works with.
 pub(super) struct Trainer<'a> {
@@ -35,16 +41,58 @@ pub(super) struct Trainer<'a> {
     /// The policy that is trained.
     pub policy: Checkpoint,
     /// GRPO with a KL penalty: the frozen start of the stage.
-    pub reference: Option<Qwen2Audio>,
+    pub reference: Option<Reference>,
+    /// How memory is spent.
+    pub memory: Memory,
+}
+
+/// The frozen start of a stage.
+pub(super) enum Reference {
+    /// On the device that computes.
+    Whole(Qwen2Audio),
+    /// On the host, layer by layer on the device.
+    Streamed(Streamed),
 }
 
 impl Trainer<'_> {
-    /// Adds the gradient of a part of the step's loss to what is there: in float32 where the recipe does not ask for the reference's sums.
-    pub(super) fn backward(&self, loss: &Tensor, batch: &Batch<'_>, optimizer: &mut AdamW) {
-        loss.backward();
-        if self.numerics == Numerics::Fp32Logprobs && batch.questions.len() > self.micro_batch {
-            optimizer.accumulate();
+    /// Runs a part of the step and adds the gradient of its loss to what is there; both without gradient.
+    pub(super) fn backward(
+        &self,
+        groups: &[Group<'_>],
+        batch: &Batch<'_>,
+        optimizer: &mut AdamW,
+        loss: impl FnOnce(&Logprobs) -> Tensor,
+    ) -> Result<(Logprobs, Tensor)> {
+        let (policy, sums) = (&self.policy, self.sums(batch));
+        if self.memory.activations == Activations::Recompute {
+            return recompute::backward(&policy.model, groups, policy.pad, self.numerics, (optimizer, sums), loss);
         }
+        let scored = completion_logprobs(&policy.model, groups, policy.pad, self.numerics)?;
+        let loss = loss(&scored);
+        optimizer.backward(&loss, sums);
+        Ok((Logprobs { logprobs: scored.logprobs.detach(), ..scored }, loss.detach()))
+    }
+
+    /// Log-probabilities of the reference for each part of a step, where there is one. They come before the policy's pass: the two need their room
+    /// one after the other.
+    pub(super) fn references(&self, parts: &[Vec<Group<'_>>]) -> Result<Option<Vec<Tensor>>> {
+        let whole = |model: &Qwen2Audio| {
+            let one = |groups: &Vec<Group<'_>>| {
+                Ok(completion_logprobs(model, groups, self.policy.pad, self.numerics)?.logprobs)
+            };
+            no_grad(|| parts.iter().map(one).collect::<Result<Vec<_>>>())
+        };
+        match &self.reference {
+            None => Ok(None),
+            Some(Reference::Whole(model)) => whole(model).map(Some),
+            Some(Reference::Streamed(model)) => model.logprobs(parts, self.policy.pad, self.numerics).map(Some),
+        }
+    }
+
+    /// In what kind the parts of this step are summed.
+    fn sums(&self, batch: &Batch<'_>) -> Sums {
+        let several = batch.questions.len() > self.micro_batch;
+        if several && self.numerics == Numerics::Fp32Logprobs { Sums::Float32 } else { Sums::Own }
     }
 
     /// The kind of losses and advantages: float32, also for 16-bit policies.
@@ -86,51 +134,64 @@ pub(super) fn run(
     let reference = match &train.method {
         // Adapters leave the weights below them as they were.
         Method::Grpo(settings) if settings.beta != 0.0 && train.lora.is_some() => {
-            Some(policy.model.without_adapters()?)
+            Some(Reference::Whole(policy.model.without_adapters()?))
         }
-        Method::Grpo(settings) if settings.beta != 0.0 => Some(ctx.load_policy(start)?.model),
+        Method::Grpo(settings) if settings.beta != 0.0 => Some(match train.memory.reference {
+            Place::Device => Reference::Whole(ctx.load_policy(start, ctx.device)?.model),
+            Place::Host => Reference::Streamed(Streamed::new(&ctx.load_policy(start, Device::Cpu)?.model, ctx.device)),
+        }),
         _ => None,
     };
     policy.model.params().require_grad();
-    let mut optimizer = AdamW::new(policy.model.params(), &train.optimizer);
+    let mut optimizer = AdamW::with_memory(policy.model.params(), &train.optimizer, &train.memory);
     if done > 0 {
-        policy::restore(partial, done, &mut optimizer, ctx.device)?;
+        policy::restore(partial, done, &mut optimizer)?;
         // A kill between writing a checkpoint and dropping the one before it leaves both.
         policy::prune(partial, done, |step| is_kept(train, step))?;
     }
     let (micro_batch, numerics) = (train.micro_batch, train.numerics);
-    let trainer = Trainer { name: &train.name, seed, micro_batch, numerics, policy, reference };
+    let memory = train.memory;
+    let trainer = Trainer { name: &train.name, seed, micro_batch, numerics, policy, reference, memory };
     let mut order = Order::new(examples.len(), train.order.seed);
     let mut log = metrics::open(&StageFolder::new(partial).metrics(), done)?;
     let mut progress = Progress::start(&train.name, done, train.steps);
     let mut last = String::new();
-    for step in done..train.steps {
+    let clips = Clips::default();
+    let reader =
+        Reader { train, tokenizer: &trainer.policy.tokenizer, template: &trainer.policy.template, clips: &clips };
+    let batches = (done..train.steps).map(|step| {
         let indices = order.step(step, train.questions_per_step);
-        let seen = one_step(&trainer, train, &examples, step, &indices, &mut optimizer)?;
-        log.append(&seen)?;
-        last = in_words(&seen);
-        progress.at(step + 1, &last);
-        keep(train, step + 1, partial, &trainer.policy, &optimizer)?;
-    }
+        reader.batch(&examples, step, &indices)
+    });
+    ahead(WAITING, batches, |mut batches| -> Result<()> {
+        let mut started = Instant::now();
+        while let Some(batch) = batches.next() {
+            let seen = one_step(&trainer, train, started, &batch?, &mut optimizer)?;
+            log.append(&seen)?;
+            last = in_words(&seen);
+            progress.at(seen.step, &last);
+            keep(train, seen.step, partial, &trainer.policy, &optimizer)?;
+            started = Instant::now();
+        }
+        Ok(())
+    })?;
     log.finish()?;
     progress.finish(&last);
     Ok(())
 }
 
-/// One optimizer step: reads its questions, accumulates the gradient, updates; what it saw.
+/// One optimizer step: accumulates the gradient, updates; what it saw. Its seconds count from `started`: the wait for its questions is part of it.
 pub(super) fn one_step(
     trainer: &Trainer<'_>,
     train: &Train,
-    examples: &[Example],
-    step: u64,
-    indices: &[usize],
+    started: Instant,
+    batch: &Batch<'_>,
     optimizer: &mut AdamW,
 ) -> Result<Step> {
-    let started = Instant::now();
-    let batch = load(trainer, train, examples, step, indices)?;
+    let step = batch.step;
     let mut seen = match &train.method {
-        Method::Sft => sft::step(trainer, &batch, optimizer)?,
-        Method::Grpo(settings) => grpo::step(trainer, settings, &batch, optimizer)?,
+        Method::Sft => sft::step(trainer, batch, optimizer)?,
+        Method::Grpo(settings) => grpo::step(trainer, settings, batch, optimizer)?,
     };
     seen.grad_norm = optimizer.clip().map_err(|e| e.within(format!("{} step {}", train.name, step + 1)))?;
     seen.learning_rate = learning_rate(train.optimizer.learning_rate, &train.schedule, step);
@@ -161,6 +222,12 @@ fn is_kept(train: &Train, step: u64) -> bool {
 pub(super) fn check_policy(train: &Train, config: &Config) -> Result<()> {
     if let Some(lora) = &train.lora {
         lora::matched(config, &lora.targets).map_err(|e| e.within(train.name.clone()))?;
+    }
+    if train.memory.master == Master::Split && config.dtype != Dtype::Bfloat16 {
+        return Err(Error::request(format!(
+            "{}: memory.master: split needs a bfloat16 policy, the one it starts from is float32, its own master: remove it",
+            train.name
+        )));
     }
     if train.numerics == Numerics::ReferenceBf16 && config.dtype != Dtype::Bfloat16 {
         return Err(Error::request(format!(
@@ -201,23 +268,30 @@ fn tell_unjudged(train: &Train, examples: &[Example]) {
     }
 }
 
-fn load<'a>(
-    trainer: &Trainer<'_>,
-    train: &Train,
-    examples: &'a [Example],
-    step: u64,
-    indices: &[usize],
-) -> Result<Batch<'a>> {
-    let policy = &trainer.policy;
-    let (tokenizer, template) = (&policy.tokenizer, &policy.template);
-    let one = |&i: &usize| {
-        let example = &examples[i];
-        let prepared = prepare(example, train.prompt, tokenizer, template);
-        prepared
-            .map(|prepared| Question { example, prepared })
-            .map_err(|e| e.within(format!("question {}", example.id)))
-    };
-    Ok(Batch { step, questions: indices.par_iter().map(one).collect::<Result<_>>()? })
+/// Reads questions; knows nothing of the model, so that it can work beside it.
+pub(super) struct Reader<'a> {
+    /// The stage.
+    pub train: &'a Train,
+    /// The policy's.
+    pub tokenizer: &'a TextTokenizer,
+    /// The policy's.
+    pub template: &'a ChatTemplate,
+    /// Clips heard before.
+    pub clips: &'a Clips,
+}
+
+impl Reader<'_> {
+    /// The questions of a step, decoded and tokenised.
+    pub(super) fn batch<'e>(&self, examples: &'e [Example], step: u64, indices: &[usize]) -> Result<Batch<'e>> {
+        let one = |&i: &usize| {
+            let example = &examples[i];
+            let prepared = prepare(example, self.train.prompt, self.tokenizer, self.template, self.clips);
+            prepared
+                .map(|prepared| Question { example, prepared })
+                .map_err(|e| e.within(format!("question {}", example.id)))
+        };
+        Ok(Batch { step, questions: indices.par_iter().map(one).collect::<Result<_>>()? })
+    }
 }
 
 /// The state of training in a few words.

@@ -29,6 +29,9 @@ impl Clearness {
     }
 }
 
+/// Samples of the longest clip, at 16 kHz: 1.6 s.
+pub const MAX_SAMPLES: usize = 25_600;
+
 /// The WAV file of clip `index` of a split, the same bytes on every machine.
 pub fn clip(seed: u64, split: &str, index: usize, sound: Sound) -> Vec<u8> {
     let at = index.to_string();

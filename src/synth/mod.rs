@@ -12,7 +12,7 @@ mod tasks;
 pub mod tokenizer;
 mod wav;
 
-pub use clip::{Clearness, clip};
+pub use clip::{Clearness, MAX_SAMPLES, clip};
 pub use question::{Question, questions};
 pub use sounds::{Range, Sound, Vowel};
 pub use tasks::{Class, TaskInfo, find, tasks};

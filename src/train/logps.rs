@@ -7,7 +7,7 @@ use crate::model::Qwen2Audio;
 use crate::model::mask::{LeftPadded, packed_mask};
 use crate::model::params::wide;
 use crate::recipe::Numerics;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// A question with its completions.
 #[derive(Debug)]
@@ -115,30 +115,71 @@ pub fn token_logprobs(logits: &Tensor, tokens: &Tensor, numerics: Numerics) -> (
 /// # Errors
 /// Internal, when groups differ in size, a completion is empty, or audio and placeholders disagree.
 pub fn completion_logprobs(model: &Qwen2Audio, groups: &[Group<'_>], pad: i64, numerics: Numerics) -> Result<Logprobs> {
-    let layout = Layout::new(groups, pad)?;
-    let device = model.device();
-    let tensor = |values: &[i64]| Tensor::from_slice(values).to_device(device);
-    let rows = groups.len() as i64;
+    let packed = Packed::new(groups, pad, model.device())?;
+    let hidden = model.language().forward(
+        &packed.embeds(model)?,
+        &packed.positions,
+        &packed.mask,
+        Some(&packed.predictors),
+        None,
+    );
+    Ok(packed.score(model, &hidden, numerics))
+}
 
-    let clips: Vec<&Features> = groups.iter().flat_map(|g| g.audio.iter().copied()).collect();
-    let audio = if clips.is_empty() { None } else { Some(model.encode_audio(&clips)?) };
-    let head = model.embed(&layout.prompts.ids, audio.as_ref())?;
-    // A completion may hold a sampled placeholder id: it is a token like any other there, so it is not merged with audio.
-    let tail = model.language().embed(&tensor(&layout.tails.concat()).view([rows, -1]));
-    let embeds = Tensor::cat(&[&head, &tail], 1);
+/// Packed rows on their device: what stands before the layers of the language model, and what behind them.
+pub struct Packed<'a> {
+    groups: &'a [Group<'a>],
+    layout: Layout,
+    device: Device,
+    /// Positions of the rows `[B, L]`.
+    pub positions: Tensor,
+    /// Who sees whom `[B, 1, L, L]`.
+    pub mask: Tensor,
+    /// The positions that predict the N real completion tokens, in the flattened `[B * L]`.
+    pub predictors: Tensor,
+}
 
-    let mask = packed_mask(&tensor(&layout.segments).view([rows, -1]));
-    let positions = tensor(&layout.positions).view([rows, -1]);
-    let hidden = model.language().forward(&embeds, &positions, &mask, Some(&tensor(&layout.predictors)), None);
-    let logits = model.language().logits(&hidden);
-    let (tokens, entropies) = token_logprobs(&logits, &tensor(&layout.targets), numerics);
-    let entropy = entropies.mean(None::<Kind>).double_value(&[]);
+impl<'a> Packed<'a> {
+    /// Lays the groups out.
+    ///
+    /// # Errors
+    /// Internal, when groups differ in size or a completion is empty.
+    pub fn new(groups: &'a [Group<'a>], pad: i64, device: Device) -> Result<Self> {
+        let layout = Layout::new(groups, pad)?;
+        let rows = |values: &[i64]| Tensor::from_slice(values).to_device(device).view([groups.len() as i64, -1]);
+        let (positions, mask) = (rows(&layout.positions), packed_mask(&rows(&layout.segments)));
+        let predictors = Tensor::from_slice(&layout.predictors).to_device(device);
+        Ok(Self { groups, layout, device, positions, mask, predictors })
+    }
 
-    let kind = tokens.kind();
-    let padded = Tensor::cat(&[&tokens, &Tensor::zeros([1], (kind, device))], 0);
-    let cells = tensor(&layout.cells);
-    let shape = [layout.count, layout.longest];
-    let logprobs = padded.index_select(0, &cells).view(shape);
-    let mask = cells.lt(layout.targets.len() as i64).to_kind(kind).view(shape);
-    Ok(Logprobs { logprobs, mask, entropy })
+    /// Embeddings of the rows `[B, L, hidden]`, the clips encoded.
+    ///
+    /// # Errors
+    /// Internal, when audio and placeholders disagree.
+    pub fn embeds(&self, model: &Qwen2Audio) -> Result<Tensor> {
+        let clips: Vec<&Features> = self.groups.iter().flat_map(|g| g.audio.iter().copied()).collect();
+        let audio = if clips.is_empty() { None } else { Some(model.encode_audio(&clips)?) };
+        let head = model.embed(&self.layout.prompts.ids, audio.as_ref())?;
+        // A completion may hold a sampled placeholder id: it is a token like any other there, so it is not merged with audio.
+        let tails = Tensor::from_slice(&self.layout.tails.concat()).to_device(self.device);
+        let tail = model.language().embed(&tails.view([self.groups.len() as i64, -1]));
+        Ok(Tensor::cat(&[&head, &tail], 1))
+    }
+
+    /// Log-probabilities under the hidden states `[N, hidden]` of the predictors.
+    pub fn score(&self, model: &Qwen2Audio, hidden: &Tensor, numerics: Numerics) -> Logprobs {
+        let layout = &self.layout;
+        let tensor = |values: &[i64]| Tensor::from_slice(values).to_device(self.device);
+        let logits = model.language().logits(hidden);
+        let (tokens, entropies) = token_logprobs(&logits, &tensor(&layout.targets), numerics);
+        let entropy = entropies.mean(None::<Kind>).double_value(&[]);
+
+        let kind = tokens.kind();
+        let padded = Tensor::cat(&[&tokens, &Tensor::zeros([1], (kind, self.device))], 0);
+        let cells = tensor(&layout.cells);
+        let shape = [layout.count, layout.longest];
+        let logprobs = padded.index_select(0, &cells).view(shape);
+        let mask = cells.lt(layout.targets.len() as i64).to_kind(kind).view(shape);
+        Logprobs { logprobs, mask, entropy }
+    }
 }

@@ -3,6 +3,10 @@
 pub mod advantage;
 pub mod grpo;
 pub mod logps;
+pub mod moments;
 pub mod optimizer;
 pub mod order;
+pub mod recompute;
 pub mod schedule;
+pub mod split;
+pub mod streamed;

@@ -14,5 +14,6 @@ mod doctor;
 mod folder;
 mod inspect;
 mod interrupted;
+mod memory;
 mod modes;
 mod whole;

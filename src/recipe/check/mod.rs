@@ -1,6 +1,7 @@
 //! What the shape of single values cannot say: references, multiples, pins that depend on where a thing comes from.
 
 mod inputs;
+mod memory;
 mod stages;
 
 use super::problem::Problems;

@@ -4,6 +4,7 @@ use super::super::problem::{At, Problems};
 use super::super::spot::Spot;
 use super::super::tree::quote;
 use super::hint_from;
+use super::memory::memory;
 
 /// Names of stages that the plan makes by itself; so are all that begin with `data-`.
 const RESERVED: [&str; 4] = ["model", "data", "init", "report"];
@@ -25,7 +26,9 @@ pub(super) fn stages(root: &Spot<'_>, problems: &mut Problems) {
         reference(stage, &sets, problems);
         steps(stage, problems);
         grpo(stage, problems);
-        numerics(stage, root.dig(&["model", "dtype"]).and_then(|s| s.text()), problems);
+        let dtype = root.dig(&["model", "dtype"]).and_then(|s| s.text());
+        numerics(stage, dtype, problems);
+        memory(stage, dtype, problems);
     }
     for eval in &evals {
         from(eval, &trains, &evals, trains.len(), problems);

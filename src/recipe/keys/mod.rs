@@ -1,5 +1,6 @@
 //! Every key of a recipe: its shape, whether it must be there, what it means.
 
+mod memory;
 mod train;
 
 use super::shape::{Bound, Key, Object, Shape};

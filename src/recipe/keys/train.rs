@@ -1,9 +1,12 @@
 //! The keys of a training stage.
 
 use super::super::shape::{Bound, Key, Object, Shape};
-use super::{ABOVE_0, AT_LEAST_0, NATURAL, POSITIVE, PROMPT, ROLLOUT};
+use super::{ABOVE_0, AT_LEAST_0, NATURAL, POSITIVE, PROMPT, ROLLOUT, memory};
 
 pub(super) const TRAIN: Shape = Shape::Tagged { tag: "method", variants: &[("sft", &SFT), ("grpo", &GRPO_STAGE)] };
+
+const MEMORY: &str =
+    "Where the stage keeps what it needs, and what it computes twice instead. Default: everything on the device.";
 
 const STAGE: &[Key] = &[
     Key::required("name", Shape::Name, "Name, unique among all stages of the recipe."),
@@ -47,11 +50,20 @@ const STAGE: &[Key] = &[
     ),
 ];
 
-static SFT: Object = Object { doc: "Supervised fine-tuning: cross-entropy on the answer.", groups: &[STAGE] };
+static SFT: Object = Object {
+    doc: "Supervised fine-tuning: cross-entropy on the answer.",
+    groups: &[STAGE, &[Key::optional("memory", Shape::Object(&memory::SFT), MEMORY)]],
+};
 
 static GRPO_STAGE: Object = Object {
     doc: "Group relative policy optimisation.",
-    groups: &[STAGE, &[Key::required("grpo", Shape::Object(&GRPO), "GRPO's own settings.")]],
+    groups: &[
+        STAGE,
+        &[
+            Key::optional("memory", Shape::Object(&memory::GRPO), MEMORY),
+            Key::required("grpo", Shape::Object(&GRPO), "GRPO's own settings."),
+        ],
+    ],
 };
 
 static LORA: Object = Object {

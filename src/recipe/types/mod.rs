@@ -2,8 +2,10 @@
 //!
 //! These are the shapes the program uses. The YAML's own shape is private to this module's siblings.
 
+mod memory;
 mod train;
 
+pub use memory::*;
 pub use train::*;
 
 use crate::pins::{Revision, Sha256};

@@ -1,6 +1,7 @@
 //! A training stage, resolved.
 
-use super::{Decoding, PromptStyle};
+use super::memory::is_default;
+use super::{Decoding, Memory, PromptStyle};
 use serde::{Deserialize, Serialize};
 
 /// A training stage.
@@ -25,6 +26,9 @@ pub struct Train {
     /// Adapters to train instead of the weights.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lora: Option<Lora>,
+    /// How memory is spent.
+    #[serde(skip_serializing_if = "is_default")]
+    pub memory: Memory,
     /// The number types of what stands around the model.
     pub numerics: Numerics,
     /// Optimizer.

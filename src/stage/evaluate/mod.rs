@@ -3,6 +3,7 @@
 mod record;
 
 use super::Context;
+use super::feed::{Clips, WAITING, ahead};
 use super::prepare::{Prepared, prepare};
 use crate::artifact::jsonl::{self, Appender};
 use crate::artifact::layout::StageFolder;
@@ -15,6 +16,8 @@ use crate::model::checkpoint::Checkpoint;
 use crate::plan::{Data, Policy};
 use crate::progress::{Progress, say};
 use crate::prompt;
+use crate::prompt::chat::ChatTemplate;
+use crate::prompt::tokens::TextTokenizer;
 use crate::recipe::Eval;
 use crate::sampling::Filters;
 use crate::score::{self, Verdict};
@@ -45,7 +48,7 @@ pub(super) fn run(ctx: &Context<'_>, job: &Job<'_>, partial: &Path) -> Result<()
     let questions = examples.len();
     examples.truncate(job.limit.unwrap_or(questions));
     check(job.eval, &examples)?;
-    let policy = ctx.load_policy(job.policy)?;
+    let policy = ctx.load_policy(job.policy, ctx.device)?;
     let filters = Filters::resolve(&job.eval.decoding, &policy.generation_config)?;
     let hearing = listen(job.eval, &policy, &examples)?;
 
@@ -58,18 +61,23 @@ pub(super) fn run(ctx: &Context<'_>, job: &Job<'_>, partial: &Path) -> Result<()
     let tried_again = samples.len() < lines;
     let mut progress = Progress::start(&job.eval.name, samples.len() as u64, examples.len() as u64);
     // Batches are cut from the whole list, so that a question meets the same neighbours whether or not the run was interrupted.
-    for batch in examples.chunks(job.eval.batch_size) {
-        if batch.iter().all(|e| samples.contains_key(&e.id)) {
-            continue;
-        }
-        for sample in answer(job, &policy, &filters, batch)? {
-            if !samples.contains_key(&sample.id) {
-                log.append(&sample)?;
-                samples.insert(sample.id.clone(), sample);
+    let missing = |batch: &&[Example]| batch.iter().any(|e| !samples.contains_key(&e.id));
+    let batches: Vec<&[Example]> = examples.chunks(job.eval.batch_size).filter(missing).collect();
+    let clips = Clips::default();
+    let reader = Reader::new(job.eval, &policy, &clips);
+    let batches = batches.into_iter().map(|batch| (batch, reader.batch(batch)));
+    ahead(WAITING, batches, |batches| -> Result<()> {
+        for (batch, prepared) in batches {
+            for sample in answer(job, &policy, &filters, batch, &prepared)? {
+                if !samples.contains_key(&sample.id) {
+                    log.append(&sample)?;
+                    samples.insert(sample.id.clone(), sample);
+                }
             }
+            progress.at(samples.len() as u64, "");
         }
-        progress.at(samples.len() as u64, "");
-    }
+        Ok(())
+    })?;
     log.finish()?;
     let ordered: Vec<&Sample> = examples.iter().filter_map(|e| samples.get(&e.id)).collect();
     if tried_again {
@@ -109,7 +117,7 @@ const LOOK_AT: usize = 16;
 /// over here, and is a failed record later.
 fn listen(eval: &Eval, policy: &Checkpoint, examples: &[Example]) -> Result<Option<Hearing>> {
     let clip = |example: &Example| {
-        prepare(example, eval.prompt, &policy.tokenizer, &policy.template).ok()?;
+        prepare(example, eval.prompt, &policy.tokenizer, &policy.template, &Clips::default()).ok()?;
         Some((audio::load(&example.audio).ok()?.samples, prompt::text(eval.prompt, example)))
     };
     let found = hearing::hearing(policy, examples.iter().take(LOOK_AT).filter_map(clip), LISTEN_TO)?;
@@ -119,24 +127,49 @@ fn listen(eval: &Eval, policy: &Checkpoint, examples: &[Example]) -> Result<Opti
     Ok(found)
 }
 
+/// Reads questions; knows nothing of the model, so that it can work beside it.
+struct Reader<'a> {
+    eval: &'a Eval,
+    tokenizer: &'a TextTokenizer,
+    template: &'a ChatTemplate,
+    /// Positions of the model.
+    room: usize,
+    clips: &'a Clips,
+}
+
+impl<'a> Reader<'a> {
+    fn new(eval: &'a Eval, policy: &'a Checkpoint, clips: &'a Clips) -> Self {
+        let room = policy.model.config().text.max_position_embeddings as usize;
+        Self { eval, tokenizer: &policy.tokenizer, template: &policy.template, room, clips }
+    }
+
+    fn batch(&self, batch: &[Example]) -> Vec<Result<Prepared>> {
+        let one = |example: &Example| {
+            let prepared = prepare(example, self.eval.prompt, self.tokenizer, self.template, self.clips)?;
+            let wanted = prepared.ids.len() + self.eval.decoding.max_new_tokens;
+            if wanted > self.room {
+                return Err(Error::inputs(format!(
+                    "its prompt and the new tokens take {wanted} positions, the model has {}",
+                    self.room
+                )));
+            }
+            Ok(prepared)
+        };
+        batch.par_iter().map(one).collect()
+    }
+}
+
 /// One record for every question of a batch; a question that cannot be put is a record too.
-fn answer(job: &Job<'_>, policy: &Checkpoint, filters: &Filters, batch: &[Example]) -> Result<Vec<Sample>> {
-    let (tokenizer, template) = (&policy.tokenizer, &policy.template);
-    let room = policy.model.config().text.max_position_embeddings as usize;
-    let one = |example: &Example| {
-        let prepared = prepare(example, job.eval.prompt, tokenizer, template)?;
-        let wanted = prepared.ids.len() + job.eval.decoding.max_new_tokens;
-        if wanted > room {
-            return Err(Error::inputs(format!(
-                "its prompt and the new tokens take {wanted} positions, the model has {room}"
-            )));
-        }
-        Ok(prepared)
-    };
-    let prepared: Vec<Result<Prepared>> = batch.par_iter().map(one).collect();
+fn answer(
+    job: &Job<'_>,
+    policy: &Checkpoint,
+    filters: &Filters,
+    batch: &[Example],
+    prepared: &[Result<Prepared>],
+) -> Result<Vec<Sample>> {
     let requests: Vec<Request<'_>> = batch
         .iter()
-        .zip(&prepared)
+        .zip(prepared)
         .filter_map(|(example, prepared)| {
             let prepared = prepared.as_ref().ok()?;
             let key = || Key::derive(job.seed, "evaluate", &[&job.eval.name, &example.id]);
@@ -149,7 +182,7 @@ fn answer(job: &Job<'_>, policy: &Checkpoint, filters: &Filters, batch: &[Exampl
     let mut drawn = drawn.into_iter().flatten();
     batch
         .iter()
-        .zip(&prepared)
+        .zip(prepared)
         .map(|(example, prepared)| match prepared {
             Err(e) if e.kind() == Kind::Internal => {
                 Err(Error::internal(e.to_string()).within(format!("question {}", example.id)))

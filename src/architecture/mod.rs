@@ -1,9 +1,14 @@
-//! `config.json` of a Qwen2-Audio checkpoint, checked, with the defaults that transformers fills in.
+//! What a Qwen2-Audio model is made of, known without loading it: its configuration, and the names and shapes of its parameters.
+//!
+//! `config.json` of a checkpoint is checked, with the defaults that transformers fills in.
 //!
 //! transformers 4.x writes only what differs from its defaults, 5.x writes everything and renames two keys
 //! (`dtype`, `rope_parameters`). Defaults: transformers 4.49.0 `configuration_qwen2_audio.py`, `configuration_qwen2.py`.
 
 mod reader;
+mod shapes;
+
+pub use shapes::{ALL_LINEAR, EMBED_POSITIONS, expected, matched};
 
 use crate::error::{Context, Error, Result};
 use crate::recipe::{Dtype, Init};
