@@ -2,6 +2,7 @@
 //!
 //! A prompt runs once, however many completions it gets; finished rows leave the batch.
 
+pub mod choice;
 pub mod hearing;
 
 use crate::audio::Features;
@@ -9,8 +10,9 @@ use crate::error::{Error, Result};
 use crate::model::Qwen2Audio;
 use crate::model::kv_cache::KvCache;
 use crate::model::mask::LeftPadded;
-use crate::sampling::{Filters, choose};
+use crate::sampling::Filters;
 use crate::seeds::Key;
+use choice::{Draw, next_tokens};
 use tch::{Device, Kind, Tensor, no_grad};
 
 /// A prompt and the completions wanted of it.
@@ -158,19 +160,9 @@ impl<'m> Decoding<'m> {
 
     /// The next token of every row.
     fn choose(&self, filters: &Filters) -> Result<Vec<i64>> {
-        let (rows, vocab) = self.logits.size2().map_err(|e| Error::internal(e.to_string()))?;
-        let host = self.logits.to_kind(Kind::Float).to_device(Device::Cpu).contiguous();
-        let mut values = vec![0f32; (rows * vocab) as usize];
-        host.copy_data(&mut values, (rows * vocab) as usize);
-        let pick = |(row, logits): (&Row, &mut [f32])| {
-            if logits.iter().any(|x| x.is_nan()) {
-                return Err(Error::internal(
-                    "the model's logits are not numbers (NaN): the weights or the training have gone wrong",
-                ));
-            }
-            Ok(choose(logits, &row.seen, filters, row.key, row.new as u64))
-        };
-        self.rows.iter().zip(values.chunks_mut(vocab as usize)).map(pick).collect()
+        let draws: Vec<Draw<'_>> =
+            self.rows.iter().map(|row| Draw { key: row.key, seen: &row.seen, position: row.new as u64 }).collect();
+        next_tokens(&self.logits, &draws, filters)
     }
 
     /// Only the given rows go on.

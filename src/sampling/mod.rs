@@ -15,23 +15,33 @@ use crate::seeds::Key;
 /// takes the most likely token (ties: the lowest id).
 pub fn choose(logits: &mut [f32], seen: &[i64], filters: &Filters, key: Option<Key>, position: u64) -> i64 {
     filters.penalise(logits, seen);
+    draw(logits, |place| place as u64, filters, key, position) as i64
+}
+
+/// The same from a list of ids, ascending, that holds all survivors of the filters, and their logits, penalised already.
+pub fn choose_listed(ids: &[i64], logits: &mut [f32], filters: &Filters, key: Option<Key>, position: u64) -> i64 {
+    ids[draw(logits, |place| ids[place] as u64, filters, key, position)]
+}
+
+/// The place of the chosen logit; `id` is the token at a place.
+fn draw(logits: &mut [f32], id: impl Fn(usize) -> u64, filters: &Filters, key: Option<Key>, position: u64) -> usize {
     let Some(key) = key else {
         return greedy(logits);
     };
-    let noisy = |c: &Candidate| f64::from(c.logit) + key.gumbel(position, c.id as u64);
+    let noisy = |c: &Candidate| f64::from(c.logit) + key.gumbel(position, id(c.id));
     let best =
         filters.candidates(logits).into_iter().map(|c| (noisy(&c), c.id)).fold(None, |best, (score, id)| match best {
             Some((top, _)) if top >= score => best,
             _ => Some((score, id)),
         });
-    best.map_or_else(|| greedy(logits), |(_, id)| id as i64)
+    best.map_or_else(|| greedy(logits), |(_, id)| id)
 }
 
 /// The index of the largest logit; the first of equals, as torch.argmax on the CPU.
-fn greedy(logits: &[f32]) -> i64 {
+fn greedy(logits: &[f32]) -> usize {
     let best =
         logits.iter().enumerate().fold((0, f32::NEG_INFINITY), |best, (i, &x)| if x > best.1 { (i, x) } else { best });
-    best.0 as i64
+    best.0
 }
 
 #[cfg(test)]
