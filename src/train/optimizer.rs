@@ -194,6 +194,12 @@ impl AdamW {
         grads
     }
 
+    /// The gradients that the next step will take, before clipping, by name.
+    pub fn gradients(&self) -> BTreeMap<String, Tensor> {
+        let one = |slot: &Slot| Some((slot.name.clone(), slot.gradient()?.view(slot.param.size().as_slice())));
+        self.slots.iter().filter_map(one).collect()
+    }
+
     /// Takes the gradients that a plain backward pass left on 16-bit parameters into float32 sums.
     pub fn accumulate(&mut self) {
         no_grad(|| {
