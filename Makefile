@@ -33,7 +33,7 @@ test: libtorch ## everything CI runs
 	scripts/test.sh
 
 .PHONY: bench
-bench: libtorch ## criterion benches of the parts
+bench: libtorch ## criterion benches of the parts; memory predicted against taken
 	cargo bench --locked
 
 .PHONY: parity-fixtures

@@ -88,7 +88,7 @@ impl Slot {
     /// Adds the gradient of a part of the step.
     fn take(&mut self, grad: &Tensor, sums: Sums) {
         match &mut self.sum {
-            Some(sum) => _ = sum.g_add_(&grad),
+            Some(sum) => _ = sum.g_add_(grad),
             None if sums == Sums::Float32 => self.sum = Some(grad.to_kind(self.kind)),
             None => self.sum = Some(grad.shallow_clone()),
         }
@@ -257,10 +257,8 @@ impl AdamW {
             for slot in &mut self.slots {
                 let Some(whole) = slot.gradient() else { continue };
                 for (at, len) in slot.pieces() {
-                    let mut grad = whole.narrow(0, at, len).to_device(slot.place).to_kind(slot.kind);
-                    if self.factor < 1.0 {
-                        grad = grad * self.factor;
-                    }
+                    let grad = whole.narrow(0, at, len).to_device(slot.place).to_kind(slot.kind);
+                    let grad = if self.factor < 1.0 { grad * self.factor } else { grad };
                     slot.step(at, len, &grad, &rates);
                 }
                 slot.param.zero_grad();
