@@ -33,8 +33,8 @@ test: libtorch ## everything CI runs
 	scripts/test.sh
 
 .PHONY: bench
-bench: libtorch ## criterion benches of the parts
-	cargo bench --locked --bench parts
+bench: libtorch ## criterion benches of the parts and of the engine; memory predicted against taken
+	cargo bench --locked --bench parts --bench engine --bench memory
 
 .PHONY: bench-peers
 bench-peers: libtorch ## this program beside transformers and trl, on the same work: reports/bench/DATE (ARGS=--quick for a smoke run)

@@ -67,7 +67,7 @@ MUTATIONS = {
         [("(norm + 1e-6)).min(1.0)", "(norm + 1e-2)).min(1.0)")],
         ["parity_train"],
     ),
-    "bfloat16-sums": ("src/train/optimizer.rs", [("sum.g_add_(&grad)", "sum.g_add_(&(&grad * 0.5))")], ["parity_numerics"]),
+    "bfloat16-sums": ("src/train/optimizer.rs", [("sum.g_add_(grad)", "sum.g_add_(&(grad * 0.5))")], ["parity_numerics"]),
 }
 
 

@@ -71,7 +71,7 @@ fn full_training_takes_what_is_known_of_it() {
     let mut train = stage();
     train.numerics = Numerics::ReferenceBf16;
     train.memory.moments = Moments::Int8;
-    about(in_step(&forecast(&train), &SETTLED).0, 100.8 + 0.53 - 0.03);
+    about(in_step(&forecast(&train), &SETTLED).0, 101.0);
 }
 
 /// The whole stage, rows as long as the recipe allows, on the two cards that matter.
@@ -103,7 +103,7 @@ fn each_setting_lessens_its_own_part_and_no_other() {
     ];
     let most = |forecast: &Forecast, part: Part| -> u64 {
         let of = |parts: &[(Part, u64)]| parts.iter().filter(|(p, _)| *p == part).map(|(_, b)| *b).max().unwrap_or(0);
-        forecast.phases.iter().filter(|p| p.name != "reference").map(|p| of(&p.device)).max().unwrap_or(0)
+        forecast.phases.iter().filter(|p| !p.name.starts_with("reference")).map(|p| of(&p.device)).max().unwrap_or(0)
     };
     let base = forecast(&stage());
     let all = [Part::Weights, Part::Master, Part::Moments, Part::Reference, Part::KvCache];

@@ -49,9 +49,9 @@ pub(super) struct Trainer<'a> {
 /// The frozen start of a stage.
 pub(super) enum Reference {
     /// On the device that computes.
-    Whole(Qwen2Audio),
+    Whole(Box<Qwen2Audio>),
     /// On the host, layer by layer on the device.
-    Streamed(Streamed),
+    Streamed(Box<Streamed>),
 }
 
 impl Trainer<'_> {
@@ -134,11 +134,13 @@ pub(super) fn run(
     let reference = match &train.method {
         // Adapters leave the weights below them as they were.
         Method::Grpo(settings) if settings.beta != 0.0 && train.lora.is_some() => {
-            Some(Reference::Whole(policy.model.without_adapters()?))
+            Some(Reference::Whole(Box::new(policy.model.without_adapters()?)))
         }
         Method::Grpo(settings) if settings.beta != 0.0 => Some(match train.memory.reference {
-            Place::Device => Reference::Whole(ctx.load_policy(start, ctx.device)?.model),
-            Place::Host => Reference::Streamed(Streamed::new(&ctx.load_policy(start, Device::Cpu)?.model, ctx.device)),
+            Place::Device => Reference::Whole(Box::new(ctx.load_policy(start, ctx.device)?.model)),
+            Place::Host => {
+                Reference::Streamed(Box::new(Streamed::new(&ctx.load_policy(start, Device::Cpu)?.model, ctx.device)))
+            }
         }),
         _ => None,
     };

@@ -88,7 +88,7 @@ impl Slot {
     /// Adds the gradient of a part of the step.
     fn take(&mut self, grad: &Tensor, sums: Sums) {
         match &mut self.sum {
-            Some(sum) => _ = sum.g_add_(&grad),
+            Some(sum) => _ = sum.g_add_(grad),
             None if sums == Sums::Float32 => self.sum = Some(grad.to_kind(self.kind)),
             None => self.sum = Some(grad.shallow_clone()),
         }
@@ -194,6 +194,12 @@ impl AdamW {
         grads
     }
 
+    /// The gradients that the next step will take, before clipping, by name.
+    pub fn gradients(&self) -> BTreeMap<String, Tensor> {
+        let one = |slot: &Slot| Some((slot.name.clone(), slot.gradient()?.view(slot.param.size().as_slice())));
+        self.slots.iter().filter_map(one).collect()
+    }
+
     /// Takes the gradients that a plain backward pass left on 16-bit parameters into float32 sums.
     pub fn accumulate(&mut self) {
         no_grad(|| {
@@ -251,10 +257,8 @@ impl AdamW {
             for slot in &mut self.slots {
                 let Some(whole) = slot.gradient() else { continue };
                 for (at, len) in slot.pieces() {
-                    let mut grad = whole.narrow(0, at, len).to_device(slot.place).to_kind(slot.kind);
-                    if self.factor < 1.0 {
-                        grad = grad * self.factor;
-                    }
+                    let grad = whole.narrow(0, at, len).to_device(slot.place).to_kind(slot.kind);
+                    let grad = if self.factor < 1.0 { grad * self.factor } else { grad };
                     slot.step(at, len, &grad, &rates);
                 }
                 slot.param.zero_grad();

@@ -119,6 +119,11 @@ fn sound(config: &Config, train: &Train) -> bool {
     !split || (has_master(config, train) && train.memory.optimizer == Place::Device)
 }
 
+/// Whether what lacks becomes less by more than a hundredth of it.
+fn helps(after: u64, before: u64) -> bool {
+    before > 0 && after < before - before / 100
+}
+
 /// What helps a training stage: each change that lessens what lacks, with what is needed then; and if none is enough alone, those that together are.
 fn ways_out(config: &Config, train: &Train, audio: u64, capacity: &Capacity) -> Vec<String> {
     let of = |train: &Train| training(config, train, audio).ok();
@@ -133,9 +138,8 @@ fn ways_out(config: &Config, train: &Train, audio: u64, capacity: &Capacity) -> 
         let mut changed = train.clone();
         change(&mut changed);
         let Some(forecast) = of(&changed).filter(|_| sound(config, &changed)) else { continue };
-        if capacity.lacks(&forecast) >= now {
-            // Alone it may not show, since another part decides; together with others it may.
-        } else {
+        // Alone a change may not show, since another part decides; together with others it may.
+        if helps(capacity.lacks(&forecast), now) {
             enough |= capacity.lacks(&forecast) == 0;
             out.push(format!("{} ({})", ask(setting), capacity.figure(&forecast)));
         }
@@ -143,7 +147,7 @@ fn ways_out(config: &Config, train: &Train, audio: u64, capacity: &Capacity) -> 
         change(&mut next);
         let Some(forecast) = of(&next).filter(|_| sound(config, &next)) else { continue };
         let lacks = capacity.lacks(&forecast);
-        if lacking > 0 && lacks < lacking && !setting.starts_with("lora") {
+        if helps(lacks, lacking) && !setting.starts_with("lora") {
             if next.memory.master != together.memory.master {
                 asked.retain(|a: &String| !a.contains("memory.master"));
             }
@@ -173,7 +177,7 @@ impl Plan {
                 let mut fewer = eval.clone();
                 fewer.batch_size = 1;
                 let then = evaluation(&self.config(policy).ok()?, &fewer, self.audio_tokens(data));
-                let helps = capacity.lacks(&then) < capacity.lacks(&forecast);
+                let helps = helps(capacity.lacks(&then), capacity.lacks(&forecast));
                 let way = format!("--set eval.{}.batch_size=1 ({})", eval.name, capacity.figure(&then));
                 helps.then_some(way).into_iter().collect()
             }

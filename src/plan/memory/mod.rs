@@ -49,6 +49,8 @@ pub enum Part {
     KvCache,
     /// What the optimizer's step has at once.
     Step,
+    /// Features of the clips of a step, or of a batch of an evaluation.
+    Clips,
     /// The program and libtorch themselves.
     Program,
 }
@@ -67,6 +69,7 @@ impl Part {
             Part::Logits => "logits",
             Part::KvCache => "KV cache",
             Part::Step => "step",
+            Part::Clips => "clips",
             Part::Program => "program",
         }
     }

@@ -59,6 +59,11 @@ impl Passes<'_> {
         self.width() != FLOAT32
     }
 
+    /// Features of clips on the host: float32, four frames a token.
+    pub fn clips(&self, questions: usize, audio: u64) -> u64 {
+        questions as u64 * self.config.audio.num_mel_bins as u64 * 4 * (audio + 1) * FLOAT32
+    }
+
     /// What autograd keeps of one layer of the language model.
     fn language_layer(&self, rows: Rows) -> u64 {
         let text = &self.config.text;
@@ -110,11 +115,16 @@ impl Passes<'_> {
         self.encoder(rows) + layers * self.language_layer(rows) + self.last(rows)
     }
 
-    /// With recomputation: the input of every layer, and all of the one that is run again; the encoder runs again last, alone.
-    pub fn recomputed(&self, rows: Rows) -> u64 {
-        let layers = self.config.text.num_hidden_layers as u64;
-        let inputs = (layers + 1) * self.stream(rows);
-        inputs + self.language_layer(rows).max(self.encoder(rows)).max(self.last(rows))
+    /// With recomputation, up to the loss: the input of every layer, and what stands behind the last.
+    pub fn inputs(&self, rows: Rows) -> u64 {
+        self.config.text.num_hidden_layers as u64 * self.stream(rows) + self.last(rows)
+    }
+
+    /// With recomputation, behind the loss: a layer that is run again, with its output and the gradients of both ends, beside the inputs of those
+    /// before it; or the encoder, which is run again last and alone.
+    pub fn again(&self, rows: Rows) -> u64 {
+        let inputs = self.config.text.num_hidden_layers as u64 * self.stream(rows);
+        (inputs + self.language_layer(rows) + 4 * self.stream(rows)).max(self.encoder(rows) + 2 * self.stream(rows))
     }
 
     /// One tensor of the residual stream.
@@ -141,25 +151,35 @@ impl Passes<'_> {
         numbers * (3 * FLOAT32 + if self.copies() { self.width() } else { 0 })
     }
 
-    /// What a pass without gradients has at once, but for logits: the widest layer, or the encoder's first convolution.
+    /// What a pass without gradients has at once before its logits: the widest layer, or the encoder's first convolution.
     pub fn working(&self, rows: Rows) -> u64 {
         let (text, audio, e) = (&self.config.text, &self.config.audio, self.width());
         let (hidden, inner) = (text.hidden_size as u64, text.intermediate_size as u64);
-        // x before and after attention and normed, gate, silu(gate), up, product; or in attention x, normed, and q, k, v with their rotations.
-        let language = rows.tokens() * e * (3 * hidden + 4 * inner).max(11 * hidden) + self.attention_mask(rows);
+        // x before and after attention, normed, and what comes out, gate, silu(gate), up, product; or in attention x, normed, and q, k, v with their
+        // rotations.
+        let language = rows.tokens() * e * (4 * hidden + 4 * inner).max(11 * hidden) + self.attention_mask(rows);
         let positions = rows.questions * rows.positions(self.config);
         let (d, wide) = (audio.d_model as u64, audio.encoder_ffn_dim as u64);
-        let encoder = positions * e * (2 * (audio.num_mel_bins as u64 + 2 * d)).max(8 * d).max(3 * d + 2 * wide);
+        // The convolutions at twice the positions; or x before and after attention, both normed, q, k and v, and fc1 before and after its activation.
+        let encoder = positions * e * (2 * (audio.num_mel_bins as u64 + 2 * d)).max(7 * d + 2 * wide);
         language.max(encoder)
+    }
+
+    /// The key/value cache of prompts alone, with room for new tokens.
+    pub fn prompt_cache(&self, rows: Rows) -> u64 {
+        rows.questions * (rows.prompt + rows.completion) * self.position()
+    }
+
+    fn position(&self) -> u64 {
+        let text = &self.config.text;
+        2 * text.num_key_value_heads as u64 * text.head_dim() as u64 * text.num_hidden_layers as u64 * self.width()
     }
 
     /// The key/value cache of drawing: every completion's row holds its prompt and its new tokens, and while rows are taken from it
     /// (a prompt's for its group, those that go on when one ends) the old cache stands beside the new one.
     pub fn cache(&self, rows: Rows) -> u64 {
-        let text = &self.config.text;
-        let position = 2 * text.num_key_value_heads as u64 * text.head_dim() as u64 * text.num_hidden_layers as u64;
         let copies = if rows.group > 1 || rows.questions > 1 { 2 } else { 1 };
-        copies * rows.questions * rows.group * (rows.prompt + rows.completion) * position * self.width()
+        copies * rows.questions * rows.group * (rows.prompt + rows.completion) * self.position()
     }
 
     /// Logits of drawing, one row a completion, with their float32 copy where they have 16 bits.

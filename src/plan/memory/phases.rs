@@ -36,16 +36,21 @@ pub fn training(config: &Config, train: &Train, audio: u64) -> Result<Forecast> 
         None => (counts.trained, bytes(config.dtype)),
     };
     let settled = Settled { config, train, counts, trained, width };
-    let mut phases = vec![settled.phase("loading", Parts::new(), Some(0))];
+    let mut phases = vec![settled.phase("loading", Parts::new(), None)];
     if let Method::Grpo(grpo) = &train.method {
-        phases.push(settled.rollout(audio));
+        phases.extend(settled.rollout(audio));
         if grpo.beta != 0.0 {
-            phases.push(settled.reference(audio));
+            phases.extend(settled.reference(audio));
         }
     }
     phases.extend(settled.passes(audio));
-    let step = STEP_PARAMETERS.min(trained) * FLOAT32 * 6;
+    // The root of the second moment, the denominator and the update; of 16 bits also the gradient, scaled, and the weight.
+    let numbers = if width == FLOAT32 { 4 } else { 6 };
+    let step = STEP_PARAMETERS.min(counts.largest).min(trained) * FLOAT32 * numbers;
     phases.push(settled.phase("optimizer step", vec![(Part::Gradients, settled.held()), (Part::Step, step)], None));
+    // The clips of a step are there from its start to its end.
+    let clips = settled.model().clips(train.questions_per_step, audio);
+    phases.iter_mut().skip(1).for_each(|phase| phase.host.push((Part::Clips, clips)));
     Ok(Forecast { phases, rows: rows(train, audio, train.micro_batch) })
 }
 
@@ -110,24 +115,25 @@ impl Settled<'_> {
         Passes { config: self.config, lora: self.train.lora.as_ref() }
     }
 
-    fn rollout(&self, audio: u64) -> Phase {
+    fn rollout(&self, audio: u64) -> [Phase; 2] {
         let at_once = self.train.memory.rollout_batch.unwrap_or(self.train.questions_per_step);
-        self.phase("drawing completions", drawing(&self.model(), rows(self.train, audio, at_once)), None)
+        drawing(&self.model(), rows(self.train, audio, at_once)).map(|(name, more)| self.phase(name, more, None))
     }
 
     /// All references of a step come before its first gradient.
-    fn reference(&self, audio: u64) -> Phase {
+    fn reference(&self, audio: u64) -> [Phase; 2] {
         let (bare, width) = (Passes { config: self.config, lora: None }, bytes(self.config.dtype));
         let rows = rows(self.train, audio, self.train.micro_batch);
-        let mut activations = bare.working(rows);
         // What stands around the layers, and one of them at a time.
         let passing = (self.counts.ends + self.counts.layer) * width;
-        if self.train.memory.reference == Place::Host {
+        let waiting = match self.train.memory.reference {
+            Place::Device => 0,
             // Layer after layer over the whole step: the rows of all its parts wait in between.
-            activations += bare.stream(super::rows(self.train, audio, self.train.questions_per_step));
-        }
-        let more = vec![(Part::Activations, activations), (Part::Logits, bare.logits(rows))];
-        self.phase("reference", more, Some(passing))
+            Place::Host => bare.stream(super::rows(self.train, audio, self.train.questions_per_step)),
+        };
+        let layers = vec![(Part::Activations, bare.working(rows) + waiting)];
+        let logits = vec![(Part::Activations, bare.stream(rows) + waiting), (Part::Logits, bare.logits(rows))];
+        [self.phase("reference", layers, Some(passing)), self.phase("reference logits", logits, Some(passing))]
     }
 
     /// The end of the forward pass, the gradient of the logits, and the end of the backward pass: between the last two activations go as gradients come,
@@ -135,12 +141,12 @@ impl Settled<'_> {
     fn passes(&self, audio: u64) -> [Phase; 3] {
         let (model, rows) = (self.model(), rows(self.train, audio, self.train.micro_batch));
         let kept = self.train.memory.activations == Activations::Keep;
-        let activations = if kept { model.kept(rows) } else { model.recomputed(rows) };
+        let activations = if kept { model.kept(rows) } else { model.inputs(rows) };
         let held = if self.parts_of_a_step() > 1 { self.held() } else { 0 };
         let head = if self.train.lora.is_some() { 0 } else { self.counts.largest * self.width };
-        // With everything kept the gradients of a part come at once; with recomputation layer by layer, and are added as they come.
-        // The embedding's comes twice: from prompts and from completions.
-        let new = if kept { self.trained * self.width } else { 2 * head };
+        // With everything kept the gradients of a part come at once; with recomputation layer by layer, and are added as they come. The embedding's
+        // comes twice, from prompts and from completions, when the layers are through.
+        let new = if kept { self.trained * self.width + head } else { 2 * head };
         let phase = |name, more| self.phase(name, more, None);
         [
             phase(
@@ -160,22 +166,20 @@ impl Settled<'_> {
                 "backward",
                 vec![
                     (Part::Gradients, if kept { held } else { self.held() }),
-                    (Part::NewGradients, new + if kept { head } else { 0 }),
-                    (Part::Activations, if kept { 0 } else { model.stream(rows) }),
+                    (Part::NewGradients, new),
+                    (Part::Activations, if kept { 0 } else { model.again(rows) }),
                 ],
             ),
         ]
     }
 }
 
-/// What drawing holds beside the weights.
-fn drawing(model: &Passes<'_>, rows: Rows) -> Parts {
+/// What drawing holds beside the weights: while prompts run, and while tokens are drawn.
+fn drawing(model: &Passes<'_>, rows: Rows) -> [(&'static str, Parts); 2] {
     let prompts = Rows { group: 0, ..rows };
-    vec![
-        (Part::Activations, model.working(prompts)),
-        (Part::Logits, model.drawn(rows)),
-        (Part::KvCache, model.cache(rows)),
-    ]
+    let cache = (Part::KvCache, model.prompt_cache(rows));
+    let completions = vec![(Part::Logits, model.drawn(rows)), (Part::KvCache, model.cache(rows))];
+    [("prompts", vec![(Part::Activations, model.working(prompts)), cache]), ("drawing completions", completions)]
 }
 
 /// What an evaluation takes over prompts of at most so many audio tokens.
@@ -184,11 +188,15 @@ pub fn evaluation(config: &Config, eval: &Eval, audio: u64) -> Forecast {
     let (questions, completion) = (eval.batch_size as u64, eval.decoding.max_new_tokens as u64);
     let rows = Rows { questions, prompt: audio + TEXT_TOKENS, audio, group: 1, completion };
     let weights = (Part::Weights, counts(config).all * bytes(config.dtype));
-    let host = vec![(Part::Program, PROGRAM)];
-    let mut device = vec![weights];
-    device.extend(drawing(&model, rows));
-    let loading = Phase { name: "loading", device: vec![weights], host: host.clone() };
-    Forecast { phases: vec![loading, Phase { name: "answering", device, host }], rows }
+    let program = (Part::Program, PROGRAM);
+    let clips = (Part::Clips, model.clips(eval.batch_size, audio));
+    let mut phases = vec![Phase { name: "loading", device: vec![weights], host: vec![program] }];
+    phases.extend(drawing(&model, rows).map(|(name, more)| Phase {
+        name,
+        device: [vec![weights], more].concat(),
+        host: vec![program, clips],
+    }));
+    Forecast { phases, rows }
 }
 
 /// Whether a policy of this type has a master.

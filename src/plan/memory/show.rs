@@ -24,35 +24,38 @@ pub(super) fn list(parts: &[(Part, u64)]) -> String {
 }
 
 impl Plan {
-    /// Below the table of stages: what each takes at its worst, and whether that fits, where a size is given.
+    /// Below the table of stages: what each takes at its worst, and whether that fits, where a size is given. Stages of which the same is said share it.
     pub(in crate::plan) fn memory_text(&self, capacity: Option<&Capacity>) -> String {
-        let mut out = String::new();
+        let mut said: Vec<(Vec<&str>, String)> = Vec::new();
         for stage in &self.stages {
-            match self.memory(stage) {
-                None => {}
-                Some(Err(why)) => _ = writeln!(out, "  {}: not known: {why}", stage.name),
-                Some(Ok(forecast)) => {
-                    let (device, host) = (forecast.device(), forecast.host());
-                    let line = |phase: &Phase, bytes: u64, parts| {
-                        format!("{} ({}: {})", in_words(bytes), phase.name, list(parts))
-                    };
-                    let _ = writeln!(
-                        out,
-                        "  {}: {}\n    host {}\n    {}",
-                        stage.name,
-                        line(device, device.on_device(), &device.device),
-                        line(host, host.on_host(), &host.host),
-                        forecast.taken()
-                    );
-                    match capacity.and_then(|capacity| self.fit(stage, capacity)) {
-                        Some(Fit::Fits) => out.push_str("    fits\n"),
-                        Some(Fit::Lacks(why)) => _ = writeln!(out, "    does not fit: {why}"),
-                        None => {}
-                    }
-                }
+            let Some(words) = self.memory_of(stage, capacity) else { continue };
+            match said.iter_mut().find(|(_, earlier)| *earlier == words) {
+                Some((names, _)) => names.push(&stage.name),
+                None => said.push((vec![&stage.name], words)),
             }
         }
+        let mut out = String::new();
+        for (names, words) in said {
+            let _ = writeln!(out, "  {}: {words}", names.join(", "));
+        }
         if out.is_empty() { out } else { format!("\nmemory of the device at the worst moment, predicted\n{out}") }
+    }
+
+    fn memory_of(&self, stage: &Stage, capacity: Option<&Capacity>) -> Option<String> {
+        let forecast = match self.memory(stage)? {
+            Ok(forecast) => forecast,
+            Err(why) => return Some(format!("not known: {why}")),
+        };
+        let (device, host) = (forecast.device(), forecast.host());
+        let line = |phase: &Phase, bytes: u64, parts| format!("{} ({}: {})", in_words(bytes), phase.name, list(parts));
+        let (on_device, on_host) =
+            (line(device, device.on_device(), &device.device), line(host, host.on_host(), &host.host));
+        let fit = match capacity.and_then(|capacity| self.fit(stage, capacity)) {
+            Some(Fit::Fits) => "\n    fits".to_owned(),
+            Some(Fit::Lacks(why)) => format!("\n    does not fit: {why}"),
+            None => String::new(),
+        };
+        Some(format!("{on_device}\n    host {on_host}\n    {}{fit}", forecast.taken()))
     }
 
     /// The forecast of a stage as JSON; null where it runs no model.
