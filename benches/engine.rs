@@ -99,7 +99,7 @@ fn decode_steps(model: &Qwen2Audio, prompts: i64, group: i64, n: u64) -> Duratio
         cache.start(&model.config().text, of.clone(), steps, tch::Kind::Float);
         let started = Instant::now();
         for _ in start..n.min(start + steps as u64) {
-            let _ = no_grad(|| black_box(language.logits(&language.decode(&ids, &mut cache))));
+            let _ = no_grad(|| black_box(language.next_logits(&language.decode(&ids, &mut cache))));
         }
         spent += started.elapsed();
     }

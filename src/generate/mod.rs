@@ -115,7 +115,7 @@ impl<'m> Decoding<'m> {
         let (positions, mask) = (batch.position_ids(device), batch.prefill_mask(device));
         let last = last_positions(prompts.len() as i64, length, device);
         let hidden = model.language().forward(&embeds, &positions, &mask, Some(&last), Some(&mut cache));
-        let logits = model.language().logits(&hidden); // [B, vocab]
+        let logits = model.language().next_logits(&hidden); // [B, vocab]
 
         let rows: Vec<Row> = requests
             .iter()
@@ -185,6 +185,6 @@ impl<'m> Decoding<'m> {
         let last: Vec<i64> = self.rows.iter().filter_map(|r| r.seen.last().copied()).collect();
         let ids = Tensor::from_slice(&last).to_device(self.model.device()).unsqueeze(1);
         let language = self.model.language();
-        self.logits = language.logits(&language.decode(&ids, &mut self.cache));
+        self.logits = language.next_logits(&language.decode(&ids, &mut self.cache));
     }
 }

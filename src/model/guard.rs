@@ -20,7 +20,8 @@ pub fn guard<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
 }
 
 fn from_panic(text: &str) -> Error {
-    let first = text.lines().next().unwrap_or_default();
+    // The message of a failed unwrap has its line ends escaped.
+    let first = text.lines().next().unwrap_or_default().split("\\nException raised").next().unwrap_or_default();
     let lower = text.to_ascii_lowercase();
     if lower.contains("out of memory") || lower.contains("can't allocate memory") || lower.contains("not enough memory")
     {

@@ -147,7 +147,7 @@ impl KvCache {
         let size = q.size();
         let (heads, d) = (size[1], size[3]);
         let (kv, own) = (sight.keys.size()[1], sight.own);
-        let q = (q / (d as f64).sqrt()).view([-1, kv, heads / kv, d]); // [R, KV, r, D]
+        let q = (q / (d as f64).sqrt()).reshape([-1, kv, heads / kv, d]); // [R, KV, r, D]
         let rows = &self.rows;
         // [R, KV, r, x] to [Q, KV, G * r, x] and back.
         let gather = |x: &Tensor| rows.to_grid(x).transpose(1, 2).flatten(2, 3);
@@ -158,7 +158,7 @@ impl KvCache {
         let weights = weights.softmax(-1, wide(q.kind())).to_kind(q.kind());
         let prompt = spread(&gather(&weights.narrow(-1, 0, rows.length)).matmul(sight.prompt_values));
         let mine = weights.narrow(-1, rows.length, own).matmul(&sight.values.narrow(2, 0, own));
-        (prompt + mine).view([-1, heads, 1, d])
+        (prompt + mine).reshape([-1, heads, 1, d])
     }
 
     /// Counts the position that every layer has written.

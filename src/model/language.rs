@@ -114,6 +114,11 @@ impl Language {
         self.finish(&x.squeeze_dim(1))
     }
 
+    /// Hidden states `[rows, hidden]` to logits `[rows, vocab]` for the choice of the next tokens: a few rows, without gradient.
+    pub fn next_logits(&self, hidden: &Tensor) -> Tensor {
+        self.lm_head.few(hidden)
+    }
+
     /// Hidden states `[…, hidden]` to logits `[…, vocab]`.
     pub fn logits(&self, hidden: &Tensor) -> Tensor {
         self.lm_head.forward(hidden)
@@ -168,8 +173,12 @@ impl Layer {
 
     /// One token of every row of the cache, `[R, 1, hidden]` to the same; the layer is the cache's `index`-th.
     fn decode(&self, x: &Tensor, rotary: &Rotary, index: usize, cache: &mut KvCache) -> Tensor {
-        let attended = self.self_attn.over_cache(&self.input_layernorm.forward(x), rotary, index, cache);
-        self.behind_attention(x, &attended)
+        let attn = &self.self_attn;
+        let [q, k, v] = attn.turned(attn.qkv_proj.few(&self.input_layernorm.forward(x)), rotary);
+        let x = x + attn.o_proj.few(&join_heads(&cache.attend(index, &q, &k, &v)));
+        let [gate, up] = self.mlp.gate_up_proj.few(&self.post_attention_layernorm.forward(&x));
+        let h = self.mlp.down_proj.few(&(gate.silu() * up));
+        x + h
     }
 
     fn behind_attention(&self, x: &Tensor, attended: &Tensor) -> Tensor {
@@ -180,8 +189,8 @@ impl Layer {
 }
 
 impl Attention {
-    fn qkv(&self, x: &Tensor, rotary: &Rotary) -> [Tensor; 3] {
-        let [q, k, v] = self.qkv_proj.forward(x);
+    /// Queries, keys and values `[B, T, heads * head_dim]` to `[B, heads, T, head_dim]`, the first two turned to their positions.
+    fn turned(&self, [q, k, v]: [Tensor; 3], rotary: &Rotary) -> [Tensor; 3] {
         let q = rotary.apply(&split_heads(&q, self.heads));
         let k = rotary.apply(&split_heads(&k, self.kv_heads));
         [q, k, split_heads(&v, self.kv_heads)]
@@ -189,17 +198,11 @@ impl Attention {
 
     /// Whole sequences, before the output projection.
     fn over_all(&self, x: &Tensor, rotary: &Rotary, mask: &Tensor, cache: Option<&mut KvCache>) -> Tensor {
-        let [q, k, v] = self.qkv(x, rotary);
+        let [q, k, v] = self.turned(self.qkv_proj.forward(x), rotary);
         if let Some(cache) = cache {
             cache.keep_prompt(&k, &v);
         }
         join_heads(&attention(&q, &k, &v, Some(mask)))
-    }
-
-    /// The new token of every row, before the output projection.
-    fn over_cache(&self, x: &Tensor, rotary: &Rotary, layer: usize, cache: &mut KvCache) -> Tensor {
-        let [q, k, v] = self.qkv(x, rotary);
-        join_heads(&cache.attend(layer, &q, &k, &v))
     }
 }
 

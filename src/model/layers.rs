@@ -32,8 +32,12 @@ impl Linear {
 
     /// `[…, in]` to `[…, out]`.
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        let y = skinny_linear(x, &[self.part()]).unwrap_or_else(|| x.linear(&self.weight, self.bias.as_ref()));
-        self.adapted(y, x)
+        self.adapted(x.linear(&self.weight, self.bias.as_ref()), x)
+    }
+
+    /// The same for decoding: a few rows, without gradient. It may round otherwise than [`Linear::forward`].
+    pub fn few(&self, x: &Tensor) -> Tensor {
+        skinny_linear(x, &[self.part()]).map_or_else(|| self.forward(x), |y| self.adapted(y, x))
     }
 
     fn part(&self) -> Part<'_> {
@@ -76,14 +80,19 @@ impl<const N: usize> Joined<N> {
 
     /// `[…, in]` to `[…, out]` of each layer.
     pub fn forward(&self, x: &Tensor) -> [Tensor; N] {
+        match &self.whole {
+            Some((weight, bias)) if !grad_enabled() => self.split(&x.linear(weight, bias.as_ref()), x),
+            _ => self.layers.each_ref().map(|layer| layer.forward(x)),
+        }
+    }
+
+    /// The same for decoding: a few rows, without gradient.
+    pub fn few(&self, x: &Tensor) -> [Tensor; N] {
         let parts = self.layers.each_ref().map(Linear::part);
-        let joined = skinny_linear(x, &parts).or_else(|| match &self.whole {
-            Some((weight, bias)) if !grad_enabled() => Some(x.linear(weight, bias.as_ref())),
-            _ => None,
-        });
-        let Some(joined) = joined else {
-            return self.layers.each_ref().map(|layer| layer.forward(x));
-        };
+        skinny_linear(x, &parts).map_or_else(|| self.forward(x), |joined| self.split(&joined, x))
+    }
+
+    fn split(&self, joined: &Tensor, x: &Tensor) -> [Tensor; N] {
         let mut start = 0;
         std::array::from_fn(|i| {
             let y = joined.narrow(-1, start, self.widths[i]);

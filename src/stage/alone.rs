@@ -25,7 +25,7 @@ impl<'a> Alone<'a> {
         policy.model.params().require_grad();
         let optimizer = AdamW::with_memory(policy.model.params(), &train.optimizer, &train.memory);
         let (micro_batch, numerics, memory) = (train.micro_batch, train.numerics, train.memory);
-        let reference = reference.map(Reference::Whole);
+        let reference = reference.map(|model| Reference::Whole(Box::new(model)));
         let trainer = Trainer { name: &train.name, seed, micro_batch, numerics, policy, reference, memory };
         Self { trainer, train, optimizer, done: 0 }
     }

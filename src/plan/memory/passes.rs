@@ -165,9 +165,9 @@ impl Passes<'_> {
         language.max(encoder)
     }
 
-    /// The key/value cache of prompts alone, with room for new tokens.
+    /// The key/value cache of prompts: each once, however many completions it gets.
     pub fn prompt_cache(&self, rows: Rows) -> u64 {
-        rows.questions * (rows.prompt + rows.completion) * self.position()
+        rows.questions * rows.prompt * self.position()
     }
 
     fn position(&self) -> u64 {
@@ -175,11 +175,11 @@ impl Passes<'_> {
         2 * text.num_key_value_heads as u64 * text.head_dim() as u64 * text.num_hidden_layers as u64 * self.width()
     }
 
-    /// The key/value cache of drawing: every completion's row holds its prompt and its new tokens, and while rows are taken from it
-    /// (a prompt's for its group, those that go on when one ends) the old cache stands beside the new one.
+    /// The key/value cache of drawing: the prompts' and every completion's own positions; while rows leave, one layer stands there twice.
     pub fn cache(&self, rows: Rows) -> u64 {
-        let copies = if rows.group > 1 || rows.questions > 1 { 2 } else { 1 };
-        copies * rows.questions * rows.group * (rows.prompt + rows.completion) * self.position()
+        let own = rows.questions * rows.group * rows.completion * self.position();
+        let whole = self.prompt_cache(rows) + own;
+        whole + whole / self.config.text.num_hidden_layers as u64
     }
 
     /// Logits of drawing, one row a completion, with their float32 copy where they have 16 bits.
