@@ -21,7 +21,7 @@ libtorch: cargo ## get libtorch 2.11.0 into the cache and link it as .libtorch
 	@scripts/libtorch.sh $(DEVICE)
 
 .PHONY: build
-build: libtorch ## the program, target/release/aqa-bench
+build: libtorch ## the program, target/release/aqa-bench, with aqa-bench-engine beside it
 	cargo build --release --locked
 
 .PHONY: quickstart

@@ -10,6 +10,7 @@ fn main() {
         rpath();
         #[cfg(feature = "torch")]
         native();
+        front();
     }
 }
 
@@ -72,7 +73,39 @@ fn rpath() {
     println!("cargo:rustc-env=AQA_LIBTORCH_FOR={}", if cuda { "CUDA" } else { "the CPU" });
     if cuda {
         println!("cargo:rustc-link-arg=-Wl,--unresolved-symbols=ignore-in-shared-libs");
-        println!("cargo:rustc-link-arg=-Wl,--no-as-needed");
-        println!("cargo:rustc-link-arg=-ltorch_cuda");
+        // Not of `aqa-bench`, which must load no libtorch.
+        for target in ["bin=aqa-bench-engine", "tests", "benches"] {
+            println!("cargo:rustc-link-arg-{target}=-Wl,--no-as-needed");
+            println!("cargo:rustc-link-arg-{target}=-ltorch_cuda");
+        }
     }
+}
+
+/// Keeps libtorch out of `aqa-bench`. The linker drops the engine, which that program never reaches, but not the initializers of
+/// the binding's C++, and these need libtorch. So the binding is replaced by an empty file: what reached it would not link.
+fn front() {
+    let without = "-Wl,--remap-inputs=*/libtorch_sys-*.rlib=/dev/null";
+    if linker_takes(without) {
+        println!("cargo:rustc-link-arg-bin=aqa-bench={without}");
+    } else {
+        println!(
+            "cargo:warning=this linker cannot leave libtorch out of aqa-bench, so every command takes a quarter of a second longer (LLVM's can)"
+        );
+    }
+}
+
+/// Whether the linker of this build, LLVM's or another, knows an argument.
+fn linker_takes(argument: &str) -> bool {
+    let variable = |name: &str| std::env::var(name).unwrap_or_default();
+    let folder = std::path::PathBuf::from(variable("OUT_DIR"));
+    let source = folder.join("linker.rs");
+    std::fs::write(&source, "fn main() {}").expect("OUT_DIR is there to be written to");
+    let mut rustc = Command::new(variable("RUSTC"));
+    rustc.arg(&source).arg("-o").arg(folder.join("linker")).args(["--target", &variable("TARGET")]);
+    rustc.args(variable("CARGO_ENCODED_RUSTFLAGS").split('\u{1f}').filter(|flag| !flag.is_empty()));
+    if let Some(linker) = std::env::var_os("RUSTC_LINKER") {
+        rustc.arg("-C").arg(format!("linker={}", linker.display()));
+    }
+    rustc.arg("-C").arg(format!("link-arg={argument}"));
+    rustc.output().is_ok_and(|out| out.status.success())
 }

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # The whole check on a CUDA machine, from a program that was built elsewhere. Writes report.md and logs below a folder.
 #
-#   DEVICE=cuda make build && strip target/release/aqa-bench     on a machine with a compiler
-#   scripts/gpu-check.sh target/release/aqa-bench OUT            on the CUDA machine, with LD_LIBRARY_PATH at torch 2.11's lib
+#   DEVICE=cuda make build && strip target/release/aqa-bench{,-engine}     on a machine with a compiler
+#   scripts/gpu-check.sh target/release/aqa-bench OUT                      on the CUDA machine, with LD_LIBRARY_PATH at torch 2.11's lib
+#
+# aqa-bench-engine must be carried along, into the same folder.
 #
 # What it does: runs the quickstart on cuda:0 and on the CPU, compares their scores by the golden's margin, repeats the CUDA run and
 # says whether verdicts are the same, trains in bfloat16 with both numerics and with adapters, tests the hearing of the parity checkpoints, and
@@ -10,6 +12,7 @@
 set -uo pipefail
 program=$(realpath "${1:?usage: gpu-check.sh PROGRAM OUT}")
 out=$(realpath -m "${2:?usage: gpu-check.sh PROGRAM OUT}")
+[ -x "$program-engine" ] || { echo "error: $program-engine not found: carry both programs" >&2; exit 4; }
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

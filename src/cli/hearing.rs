@@ -1,6 +1,6 @@
 //! `doctor --model`: whether a checkpoint is whole, and whether it hears.
 
-use super::{DoctorArgs, DtypeArg, device, openmp, print};
+use super::{DoctorArgs, DtypeArg, device, print};
 use crate::artifact::Hearing;
 use crate::audio;
 use crate::error::{Error, Result};
@@ -14,7 +14,6 @@ use std::path::Path;
 const TEXT: &str = "What is heard in the audio?";
 
 pub(super) fn run(model: &Path, args: &DoctorArgs) -> Result<()> {
-    openmp::settle();
     let device = device::parse(&args.device)?;
     let dtype = DtypeArg::or_of(args.dtype, model)?;
     let (samples, name) = match &args.audio {

@@ -1,6 +1,6 @@
 //! `inspect`: what the model sees and says about one clip, as tensors.
 
-use super::{DtypeArg, InspectArgs, device, openmp, print};
+use super::{DtypeArg, InspectArgs, device, print};
 use crate::audio;
 use crate::error::{Error, Result};
 use crate::generate::{Request, Stop, generate, prompt_logits};
@@ -16,7 +16,6 @@ const NEW_TOKENS: usize = 16;
 const FRAMES: usize = 3000;
 
 pub(super) fn run(args: &InspectArgs) -> Result<()> {
-    openmp::settle();
     if args.prompt.contains(AUDIO) {
         return Err(Error::request(format!(
             "--prompt: expected text, found {AUDIO} in it, which only the template may write"

@@ -1,4 +1,7 @@
 //! The command line: definitions and dispatch, nothing else.
+//!
+//! There are two programs. `aqa-bench` answers whatever needs no model itself, and starts `aqa-bench-engine`, the one that is
+//! linked against libtorch, for the rest: loading libtorch takes longer than scoring a thousand answers.
 
 mod check;
 #[cfg(feature = "torch")]
@@ -12,12 +15,13 @@ mod hearing;
 mod inspect;
 #[cfg(feature = "torch")]
 mod memory;
-#[cfg(feature = "torch")]
-mod openmp;
 mod plan;
 mod report;
+#[cfg(feature = "torch")]
 mod reproduce;
 mod score;
+#[cfg(feature = "torch")]
+mod start;
 
 use crate::error::{Error, Result};
 use crate::progress::say;
@@ -227,10 +231,20 @@ impl DtypeArg {
     }
 }
 
-/// Parses the arguments, runs the command, prints an error once and returns its exit code.
+/// The program `aqa-bench`: parses the arguments, answers the command or starts the engine with it, prints an error once and
+/// returns its exit code.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match dispatch(cli.command) {
+    leave(answer(Cli::parse().command))
+}
+
+/// The program `aqa-bench-engine`: the same for the commands that need libtorch. Only `aqa-bench` of the same build starts it.
+#[cfg(feature = "torch")]
+pub fn engine() -> ExitCode {
+    leave(start::by_the_front().and_then(|()| compute(Cli::parse().command)))
+}
+
+fn leave(result: Result<()>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
             say(format_args!("error: {e}"));
@@ -239,11 +253,9 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn dispatch(command: Command) -> Result<()> {
+/// What needs no engine. Nothing here may reach libtorch, or the linker would load it with every command.
+fn answer(command: Command) -> Result<()> {
     match command {
-        Command::Reproduce(args) => reproduce::run(&args, reproduce::Part::All),
-        Command::Train(args) => reproduce::run(&args, reproduce::Part::Train),
-        Command::Eval(args) => reproduce::run(&args, reproduce::Part::Eval),
         Command::Plan { recipe, memory, format } => plan::plan(&recipe, memory.as_deref(), format),
         Command::Verify { recipe, format } => plan::verify(&recipe, format),
         Command::Score { file, rule: RuleArg::Official, dataset, format } => {
@@ -253,10 +265,6 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Check { golden, run, update, reason } => {
             check::run(&golden, run.as_deref(), update, reason.as_deref())
         }
-        #[cfg(feature = "torch")]
-        Command::Inspect(args) => inspect::run(&args),
-        #[cfg(not(feature = "torch"))]
-        Command::Inspect(_) => Err(no_engine()),
         Command::Schema => print(&pretty(&crate::recipe::schema())?),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -265,7 +273,33 @@ fn dispatch(command: Command) -> Result<()> {
             // https://github.com/clap-rs/clap/issues/6421
             print(&String::from_utf8_lossy(&script).replace("aqa__subcmd__bench", "aqa__bench"))
         }
+        #[cfg(not(feature = "torch"))]
         Command::Doctor(args) => doctor::run(&args),
+        #[cfg(not(feature = "torch"))]
+        Command::Reproduce(_) | Command::Train(_) | Command::Eval(_) | Command::Inspect(_) => Err(no_engine()),
+        #[cfg(feature = "torch")]
+        Command::Reproduce(_) | Command::Train(_) | Command::Eval(_) | Command::Inspect(_) | Command::Doctor(_) => {
+            Err(start::engine())
+        }
+    }
+}
+
+/// What needs the engine.
+#[cfg(feature = "torch")]
+fn compute(command: Command) -> Result<()> {
+    match command {
+        Command::Reproduce(args) => reproduce::run(&args, reproduce::Part::All),
+        Command::Train(args) => reproduce::run(&args, reproduce::Part::Train),
+        Command::Eval(args) => reproduce::run(&args, reproduce::Part::Eval),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Plan { .. }
+        | Command::Verify { .. }
+        | Command::Score { .. }
+        | Command::Report { .. }
+        | Command::Check { .. }
+        | Command::Schema
+        | Command::Completions { .. } => Err(Error::internal("the engine was started for a command that needs none")),
     }
 }
 

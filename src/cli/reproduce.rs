@@ -1,7 +1,15 @@
 //! `reproduce`, `train` and `eval`: run the plan, then render the report.
 
-use super::RunArgs;
-use crate::error::Result;
+use super::{RunArgs, claims, device, memory, plan, print};
+use crate::artifact::Provenance;
+use crate::artifact::layout::RunFolder;
+use crate::artifact::write;
+use crate::error::{Error, Result};
+use crate::plan::{Plan, Work};
+use crate::progress::say;
+use crate::report;
+use crate::stage::{self, Done, Options, places_up_to};
+use std::path::PathBuf;
 
 /// Which part of the plan is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,99 +22,74 @@ pub(super) enum Part {
     Eval,
 }
 
-#[cfg(not(feature = "torch"))]
 pub(super) fn run(args: &RunArgs, part: Part) -> Result<()> {
-    let _ = (args, part);
-    Err(super::no_engine())
+    let (recipe, plan, run_dir) = plan::load(&args.recipe)?;
+    let device = device::parse(&args.device)?;
+    let threads = args.threads.map_or_else(device::threads, |n| n as usize);
+    let provenance = Provenance {
+        version: env!("CARGO_PKG_VERSION").into(),
+        commit: env!("AQA_COMMIT").into(),
+        argv: std::env::args().collect(),
+        libtorch: env!("AQA_LIBTORCH").into(),
+        device: device::describe(device),
+        threads: threads as i64,
+    };
+    let only = only(&plan, part, args.until.as_deref())?;
+    let folder = RunFolder::new(&run_dir);
+    say(format_args!("{}: {} in {}", recipe.name, recipe.title, run_dir.display()));
+    claims::keep(&recipe, &folder)?;
+    let options = Options { device, threads, only, provenance, capacity: memory::capacity(device) };
+    let done = stage::run(&recipe, &plan, &folder, &options)?;
+    conclude(&done, part, &folder, run_dir)
 }
 
-#[cfg(feature = "torch")]
-pub(super) use engine::run;
-
-#[cfg(feature = "torch")]
-mod engine {
-    use super::{Part, Result, RunArgs};
-    use crate::artifact::Provenance;
-    use crate::artifact::layout::RunFolder;
-    use crate::artifact::write;
-    use crate::cli::{claims, device, memory, openmp, plan, print};
-    use crate::error::Error;
-    use crate::plan::{Plan, Work};
-    use crate::progress::say;
-    use crate::report;
-    use crate::stage::{self, Done, Options, places_up_to};
-    use std::path::PathBuf;
-
-    pub(in crate::cli) fn run(args: &RunArgs, part: Part) -> Result<()> {
-        openmp::settle();
-        let (recipe, plan, run_dir) = plan::load(&args.recipe)?;
-        let device = device::parse(&args.device)?;
-        let threads = args.threads.map_or_else(device::threads, |n| n as usize);
-        let provenance = Provenance {
-            version: env!("CARGO_PKG_VERSION").into(),
-            commit: env!("AQA_COMMIT").into(),
-            argv: std::env::args().collect(),
-            libtorch: env!("AQA_LIBTORCH").into(),
-            device: device::describe(device),
-            threads: threads as i64,
-        };
-        let only = only(&plan, part, args.until.as_deref())?;
-        let folder = RunFolder::new(&run_dir);
-        say(format_args!("{}: {} in {}", recipe.name, recipe.title, run_dir.display()));
-        claims::keep(&recipe, &folder)?;
-        let options = Options { device, threads, only, provenance, capacity: memory::capacity(device) };
-        let done = stage::run(&recipe, &plan, &folder, &options)?;
-        conclude(&done, part, &folder, run_dir)
+/// Places in the plan of the stages to run; `None` is all of them.
+fn only(plan: &Plan, part: Part, until: Option<&str>) -> Result<Option<Vec<usize>>> {
+    let wanted = |stage: &Work| match part {
+        Part::All => true,
+        Part::Train => matches!(stage, Work::Train { .. }),
+        Part::Eval => matches!(stage, Work::Evaluate { .. }),
+    };
+    if let Some(name) = until {
+        return places_up_to(plan, name).map(Some);
     }
-
-    /// Places in the plan of the stages to run; `None` is all of them.
-    fn only(plan: &Plan, part: Part, until: Option<&str>) -> Result<Option<Vec<usize>>> {
-        let wanted = |stage: &Work| match part {
-            Part::All => true,
-            Part::Train => matches!(stage, Work::Train { .. }),
-            Part::Eval => matches!(stage, Work::Evaluate { .. }),
-        };
-        if let Some(name) = until {
-            return places_up_to(plan, name).map(Some);
-        }
-        if part == Part::All {
-            return Ok(None);
-        }
-        let mut places = Vec::new();
-        for stage in plan.stages.iter().filter(|s| wanted(&s.work)) {
-            places.extend(places_up_to(plan, &stage.name)?);
-        }
-        if places.is_empty() {
-            let what = if part == Part::Train { "train" } else { "eval" };
-            return Err(Error::request(format!(
-                "recipe {}: it has no {what} stages, so there is nothing to do",
-                plan.recipe
-            )));
-        }
-        places.sort_unstable();
-        places.dedup();
-        Ok(Some(places))
+    if part == Part::All {
+        return Ok(None);
     }
-
-    /// The report of a complete run, on standard output and in the run folder.
-    fn conclude(done: &Done, part: Part, folder: &RunFolder, run_dir: PathBuf) -> Result<()> {
-        let Done { ran, reused, left } = done;
-        say(format_args!("{ran} stages run, {reused} taken as they were, in {}", run_dir.display()));
-        if !left.is_empty() {
-            let way_out = "`reproduce` without --until goes on from here";
-            say(format_args!("stopped as asked; still to do: {} ({way_out})", left.join(", ")));
-        }
-        if !left.is_empty() || part == Part::Train {
-            return Ok(());
-        }
-        let runs = [run_dir];
-        let tex = report::render(&runs, report::Format::Latex)?;
-        write::replace(&folder.leaderboard(report::Format::Latex.extension()), tex.as_bytes())?;
-        let text = report::render(&runs, report::Format::Markdown)?;
-        let path = folder.leaderboard(report::Format::Markdown.extension());
-        write::replace(&path, text.as_bytes())?;
-        print(&text)?;
-        say(format_args!("report: {} (and .tex beside it)", path.display()));
-        Ok(())
+    let mut places = Vec::new();
+    for stage in plan.stages.iter().filter(|s| wanted(&s.work)) {
+        places.extend(places_up_to(plan, &stage.name)?);
     }
+    if places.is_empty() {
+        let what = if part == Part::Train { "train" } else { "eval" };
+        return Err(Error::request(format!(
+            "recipe {}: it has no {what} stages, so there is nothing to do",
+            plan.recipe
+        )));
+    }
+    places.sort_unstable();
+    places.dedup();
+    Ok(Some(places))
+}
+
+/// The report of a complete run, on standard output and in the run folder.
+fn conclude(done: &Done, part: Part, folder: &RunFolder, run_dir: PathBuf) -> Result<()> {
+    let Done { ran, reused, left } = done;
+    say(format_args!("{ran} stages run, {reused} taken as they were, in {}", run_dir.display()));
+    if !left.is_empty() {
+        let way_out = "`reproduce` without --until goes on from here";
+        say(format_args!("stopped as asked; still to do: {} ({way_out})", left.join(", ")));
+    }
+    if !left.is_empty() || part == Part::Train {
+        return Ok(());
+    }
+    let runs = [run_dir];
+    let tex = report::render(&runs, report::Format::Latex)?;
+    write::replace(&folder.leaderboard(report::Format::Latex.extension()), tex.as_bytes())?;
+    let text = report::render(&runs, report::Format::Markdown)?;
+    let path = folder.leaderboard(report::Format::Markdown.extension());
+    write::replace(&path, text.as_bytes())?;
+    print(&text)?;
+    say(format_args!("report: {} (and .tex beside it)", path.display()));
+    Ok(())
 }

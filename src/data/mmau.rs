@@ -5,6 +5,7 @@ use super::{Example, Problems, Row, id_of};
 use crate::error::{Context, Error, Result};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
+use std::fmt;
 use std::path::Path;
 
 /// Reads a question file. Clips are looked for in `audio_dir` by the file name of `audio_id`; whether they are there is not
@@ -29,7 +30,7 @@ pub fn from_slice(bytes: &[u8], name: &str, audio_dir: &Path) -> Result<Vec<Exam
     let mut seen = HashMap::new();
     let mut examples = Vec::with_capacity(rows.len());
     for (index, row) in rows.into_iter().enumerate() {
-        let place = place(index, &row);
+        let place = Place(index, &row).to_string();
         match example(row, &place, &mut seen, audio_dir) {
             Ok(example) => examples.push(example),
             Err(all) => all.iter().for_each(|what| problems.add(&place, what)),
@@ -68,10 +69,15 @@ pub(crate) fn rows(bytes: &[u8], name: &str) -> Result<Vec<Map<String, Value>>> 
 }
 
 /// How messages name a row: its index from 0, and its id where there is one.
-pub(crate) fn place(index: usize, row: &Map<String, Value>) -> String {
-    match row.get("id") {
-        Some(Value::String(id)) => format!("row {index} ({id})"),
-        _ => format!("row {index}"),
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a>(pub(crate) usize, pub(crate) &'a Map<String, Value>);
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.1.get("id") {
+            Some(Value::String(id)) => write!(f, "row {} ({id})", self.0),
+            _ => write!(f, "row {}", self.0),
+        }
     }
 }
 

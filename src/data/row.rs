@@ -72,18 +72,18 @@ impl<'a> Row<'a> {
 
     /// A list of at least `least` texts.
     pub(crate) fn texts(&self, key: &str, least: usize) -> Result<Vec<String>, String> {
-        let expected = format!("{key}: expected a list of at least {least} texts, found");
+        let wrong = |found: &str| format!("{key}: expected a list of at least {least} texts, found {found}");
         let items = match self.0.get(key) {
             Some(Value::Array(items)) => items,
-            Some(other) => return Err(format!("{expected} {}", describe(other))),
-            None => return Err(format!("{expected} none")),
+            Some(other) => return Err(wrong(&describe(other))),
+            None => return Err(wrong("none")),
         };
         if items.len() < least {
-            return Err(format!("{expected} {}", items.len()));
+            return Err(wrong(&items.len().to_string()));
         }
         let text = |item: &Value| match item {
             Value::String(text) => Ok(text.clone()),
-            other => Err(format!("{expected} {} among them", describe(other))),
+            other => Err(wrong(&format!("{} among them", describe(other)))),
         };
         items.iter().map(text).collect()
     }

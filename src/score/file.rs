@@ -1,7 +1,7 @@
 //! Scoring a predictions file: MMAU's JSON with a prediction in each row.
 
 use super::{Judged, Score, judge, score_rows};
-use crate::data::mmau::{self, place};
+use crate::data::mmau::{self, Place};
 use crate::data::{Example, Problems, Row, id_of};
 use crate::error::{Context, Error, Result};
 use crate::recipe::Rule;
@@ -48,7 +48,7 @@ fn score_slice(bytes: &[u8], name: &str, rule: Rule, dataset: Option<(&str, &[Ex
     let mut seen = HashMap::new();
     let mut judged = Vec::with_capacity(rows.len());
     for (index, object) in rows.iter().enumerate() {
-        let place = place(index, object);
+        let place = Place(index, object);
         let row = Row(object);
         let example = id_of(&row, &place, &mut seen).and_then(|id| match (&known, dataset) {
             (Some(known), Some((file, _))) => {
@@ -66,7 +66,7 @@ fn score_slice(bytes: &[u8], name: &str, rule: Rule, dataset: Option<(&str, &[Ex
                 judged.push((facts, verdict));
             }
             Ok(None) => {}
-            Err(what) => problems.add(&place, what),
+            Err(what) => problems.add(place, what),
         }
     }
     let judged = problems.or(judged)?;

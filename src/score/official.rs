@@ -2,11 +2,19 @@
 
 use super::Verdict;
 use crate::prompt::python::is_word;
-use std::collections::HashSet;
 
-/// The set of `\b\w+\b` in the lower-cased text, as Python's `re` finds them: maximal runs of word characters.
-fn tokens(lower: &str) -> HashSet<&str> {
-    lower.split(|c| !is_word(c)).filter(|token| !token.is_empty()).collect()
+/// The set of `\b\w+\b` in the lower-cased text, as Python's `re` finds them: maximal runs of word characters. In order and once
+/// each, which for so few is faster than hashing.
+fn tokens(lower: &str) -> Vec<&str> {
+    let mut tokens: Vec<&str> = lower.split(|c| !is_word(c)).filter(|token| !token.is_empty()).collect();
+    tokens.sort_unstable();
+    tokens.dedup();
+    tokens
+}
+
+/// Whether a set has the token.
+fn has(set: &[&str], token: &str) -> bool {
+    set.binary_search(&token).is_ok()
 }
 
 /// Judges a prediction: correct when it holds every token of the answer, and no token that another option has beyond the
@@ -22,15 +30,33 @@ pub fn judge(answer: &str, prediction: &str, choices: &[String]) -> Verdict {
     let betrays = |choice: &String| {
         let choice = choice.to_lowercase();
         let other = tokens(&choice);
-        other != gold && other.iter().any(|token| !gold.contains(token) && predicted.contains(token))
+        other != gold && other.iter().any(|token| !has(&gold, token) && has(&predicted, token))
     };
-    if gold.is_subset(&predicted) && !choices.iter().any(betrays) { Verdict::Correct } else { Verdict::Wrong }
+    let whole = gold.iter().all(|token| has(&predicted, token));
+    if whole && !choices.iter().any(betrays) { Verdict::Correct } else { Verdict::Wrong }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::collections::HashSet;
+
+    /// What the script says, in sets.
+    fn by_sets(answer: &str, prediction: &str, choices: &[String]) -> Verdict {
+        let set = |text: &str| -> HashSet<String> {
+            let lower = text.to_lowercase();
+            lower.split(|c| !is_word(c)).filter(|token| !token.is_empty()).map(str::to_owned).collect()
+        };
+        let (gold, predicted) = (set(answer), set(prediction));
+        let others = choices.iter().map(|choice| set(choice)).filter(|other| *other != gold);
+        let wrong: HashSet<String> = others.flat_map(|other| &other - &gold).collect();
+        match (predicted.is_empty(), gold.is_subset(&predicted) && wrong.is_disjoint(&predicted)) {
+            (true, _) => Verdict::NoAnswer,
+            (false, true) => Verdict::Correct,
+            (false, false) => Verdict::Wrong,
+        }
+    }
 
     fn choices(texts: &[&str]) -> Vec<String> {
         texts.iter().map(|&t| t.to_owned()).collect()
@@ -50,6 +76,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn verdicts_are_those_of_sets(
+            answer in "[a-cÉΣ ',]{0,6}", options in proptest::collection::vec("[a-cÉΣ ',]{0,6}", 0..5), prediction in "[a-céσς ,]{0,9}",
+        ) {
+            prop_assert_eq!(judge(&answer, &prediction, &options), by_sets(&answer, &prediction, &options));
+        }
+
         #[test]
         fn the_gold_passes_and_the_order_of_options_is_nothing(
             options in proptest::collection::vec("[a-eÉΣ ',]{0,8}", 2..6), at in 0usize..6, prediction in "[a-eéσς ,]{0,8}", turn in 0usize..6,

@@ -20,7 +20,8 @@ fn a_run_leaves_what_the_contract_says() {
     assert_eq!(manifest["recipe_sha256"], Sha256::of_file(Path::new(TINY)).unwrap().to_string());
     assert_eq!(manifest["provenance"]["threads"].to_string(), THREADS);
     assert_eq!(manifest["provenance"]["libtorch"], "2.11.0");
-    assert_eq!(manifest["provenance"]["argv"][1], "reproduce");
+    let argv = &manifest["provenance"]["argv"];
+    assert_eq!((argv[0].as_str(), argv[1].as_str()), (Some(env!("CARGO_BIN_EXE_aqa-bench")), Some("reproduce")));
     let mut names: Vec<&str> = Vec::new();
     for stage in manifest["stages"].as_array().unwrap() {
         assert_eq!(stage["done"], true);

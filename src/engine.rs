@@ -1,0 +1,5 @@
+//! The `aqa-bench-engine` program: the commands of `aqa-bench` that need libtorch. Users start `aqa-bench`.
+
+fn main() -> std::process::ExitCode {
+    aqa_bench::cli::engine()
+}
