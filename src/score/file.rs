@@ -12,6 +12,9 @@ use std::path::Path;
 /// Keys of a prediction: MMAU's script reads the first, R1-AQA writes the second.
 const KEYS: [&str; 2] = ["model_output", "model_prediction"];
 
+/// The other keys that are looked at, the last with a data set alone.
+const NEEDED: [&str; 7] = ["id", "choices", "answer", "task", "difficulty", "sub-category", "question"];
+
 /// What a row's verdict depends on.
 struct Facts {
     choices: Vec<String>,
@@ -43,7 +46,7 @@ pub fn score_file(predictions: &Path, rule: Rule, dataset: Option<&Path>) -> Res
 fn score_slice(bytes: &[u8], name: &str, rule: Rule, dataset: Option<(&str, &[Example])>) -> Result<Score> {
     let known: Option<HashMap<&str, &Example>> =
         dataset.map(|(_, examples)| examples.iter().map(|e| (e.id.as_str(), e)).collect());
-    let rows = mmau::rows(bytes, name)?;
+    let rows = mmau::rows_with(&[&KEYS[..], &NEEDED].concat(), bytes, name)?;
     let mut problems = Problems::of(name);
     let mut seen = HashMap::new();
     let mut judged = Vec::with_capacity(rows.len());
