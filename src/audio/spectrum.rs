@@ -49,7 +49,7 @@ pub(super) struct Spectrum {
 
 /// The working memory of one transform.
 pub(super) struct Work {
-    /// The span, transposed: sample `HOP * q + r` at [r][q].
+    /// The span, transposed: sample `HOP * q + r` at `[r][q]`.
     hops: [[f32; HOPS]; HOP],
     points: [Complex; N],
 }

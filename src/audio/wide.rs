@@ -1,6 +1,6 @@
 //! Plain arithmetic in wider registers, where the machine has them.
 //!
-//! [`wide`] compiles a function a second time for AVX2 and chooses when it is called. No operation is fused or reordered by
+//! `wide!` compiles a function a second time for AVX2 and chooses when it is called. No operation is fused or reordered by
 //! that, so both give the same bits: Rust contracts no product with a sum, and the lanes are written out in the code.
 
 /// `wide!(fn name = plain(argument: Type, …) -> Type)` defines `name`, which does what `plain` does. `plain` must be

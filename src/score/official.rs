@@ -3,18 +3,20 @@
 use super::Verdict;
 use crate::prompt::python::is_word;
 
-/// The set of `\b\w+\b` in the lower-cased text, as Python's `re` finds them: maximal runs of word characters. In order and once
-/// each, which for so few is faster than hashing.
-fn tokens(lower: &str) -> Vec<&str> {
-    let mut tokens: Vec<&str> = lower.split(|c| !is_word(c)).filter(|token| !token.is_empty()).collect();
+/// `\b\w+\b` in the lower-cased text, as Python's `re` finds them: maximal runs of word characters.
+fn tokens(lower: &str) -> impl Iterator<Item = &str> {
+    lower.split(|c| !is_word(c)).filter(|token| !token.is_empty())
+}
+
+/// Tokens in order, to be looked up: for so few that is faster than hashing.
+fn sorted(lower: &str) -> Vec<&str> {
+    let mut tokens: Vec<&str> = tokens(lower).collect();
     tokens.sort_unstable();
-    tokens.dedup();
     tokens
 }
 
-/// Whether a set has the token.
-fn has(set: &[&str], token: &str) -> bool {
-    set.binary_search(&token).is_ok()
+fn has(sorted: &[&str], token: &str) -> bool {
+    sorted.binary_search(&token).is_ok()
 }
 
 /// Judges a prediction: correct when it holds every token of the answer, and no token that another option has beyond the
@@ -23,17 +25,17 @@ fn has(set: &[&str], token: &str) -> bool {
 /// A prediction without any token is no answer; the script counts it as not correct.
 pub fn judge(answer: &str, prediction: &str, choices: &[String]) -> Verdict {
     let (prediction, answer) = (prediction.to_lowercase(), answer.to_lowercase());
-    let (predicted, gold) = (tokens(&prediction), tokens(&answer));
+    let (predicted, gold) = (sorted(&prediction), sorted(&answer));
     if predicted.is_empty() {
         return Verdict::NoAnswer;
     }
-    let betrays = |choice: &String| {
-        let choice = choice.to_lowercase();
-        let other = tokens(&choice);
-        other != gold && other.iter().any(|token| !has(&gold, token) && has(&predicted, token))
-    };
-    let whole = gold.iter().all(|token| has(&predicted, token));
-    if whole && !choices.iter().any(betrays) { Verdict::Correct } else { Verdict::Wrong }
+    if !gold.iter().all(|token| has(&predicted, token)) {
+        return Verdict::Wrong;
+    }
+    // A token beyond the answer's makes the option another one.
+    let betrays =
+        |choice: &String| tokens(&choice.to_lowercase()).any(|token| !has(&gold, token) && has(&predicted, token));
+    if choices.iter().any(betrays) { Verdict::Wrong } else { Verdict::Correct }
 }
 
 #[cfg(test)]
