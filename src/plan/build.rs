@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 /// Counts changes of what stages of a kind compute: a new number makes every earlier artifact of that kind stale.
 fn computes(kind: &str) -> u32 {
     match kind {
-        // 2: the accuracy reward asks math-verify before it compares strings.
-        "grpo" => 2,
-        // 2: the record says whether the policy heard, and how answers were taken.
-        "evaluate" => 2,
+        // 2: the accuracy reward asks math-verify before it compares strings. 3: rollouts decode with other roundings.
+        "grpo" => 3,
+        // 2: the record says whether the policy heard, and how answers were taken. 3: decoding rounds otherwise.
+        "evaluate" => 3,
         _ => 1,
     }
 }
