@@ -11,10 +11,12 @@ use serde_json::{Value, json};
 /// Counts changes of what stages of a kind compute: a new number makes every earlier artifact of that kind stale.
 fn computes(kind: &str) -> u32 {
     match kind {
-        // 2: the accuracy reward asks math-verify before it compares strings. 3: rollouts decode with other roundings.
+        // 2: the accuracy reward asks math-verify before it compares strings. 3: as sft's 2, and rollouts decode with other roundings.
         "grpo" => 3,
         // 2: the record says whether the policy heard, and how answers were taken. 3: decoding rounds otherwise.
         "evaluate" => 3,
+        // 2: the last layer computes only what is asked for, and the optimizer works in pieces: other roundings.
+        "sft" => 2,
         _ => 1,
     }
 }
