@@ -43,20 +43,23 @@ pub fn next_tokens(logits: &Tensor, draws: &[Draw<'_>], filters: &Filters) -> Re
     if values.iter().any(|x| x.is_nan()) {
         return Err(not_numbers());
     }
-    let rows = values.chunks_exact(listed).zip(ids.chunks_exact(listed)).zip(draws).enumerate();
-    let pick = |(row, ((values, ids), draw)): (usize, ((&[f32], &[i64]), &Draw<'_>))| {
+    let lists = values.chunks_exact(listed).zip(ids.chunks_exact(listed));
+    let mut tokens = Vec::with_capacity(draws.len());
+    for (row, ((values, ids), draw)) in lists.zip(draws).enumerate() {
         let wanted = if draw.key.is_some() { survivors } else { 1 };
         let scaled = |x: f32| if draw.key.is_some() { x / filters.temperature } else { x };
         if scaled(values[listed - 1]) >= scaled(values[wanted - 1]) {
             // More logits than were looked at equal the last survivor.
-            return Ok(from_whole_rows(&logits.narrow(0, row as i64, 1), &[*draw], &unpenalised(filters))?[0]);
+            let whole = logits.narrow(0, row as i64, 1);
+            tokens.extend(from_whole_rows(&whole, &[*draw], &unpenalised(filters))?);
+            continue;
         }
         let mut list: Vec<(i64, f32)> = ids.iter().copied().zip(values.iter().copied()).collect();
         list.sort_unstable_by_key(|(id, _)| *id);
         let (ids, mut values): (Vec<i64>, Vec<f32>) = list.into_iter().unzip();
-        Ok(choose_listed(&ids, &mut values, filters, draw.key, draw.position))
-    };
-    rows.map(pick).collect()
+        tokens.push(choose_listed(&ids, &mut values, filters, draw.key, draw.position));
+    }
+    Ok(tokens)
 }
 
 /// The same from whole rows on the host: the slow, obvious way.

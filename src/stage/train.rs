@@ -165,9 +165,9 @@ pub(super) fn run(
         let indices = order.step(step, train.questions_per_step);
         reader.batch(&examples, step, &indices)
     });
-    ahead(WAITING, batches, |mut batches| -> Result<()> {
+    ahead(WAITING, batches, |batches| -> Result<()> {
         let mut started = Instant::now();
-        while let Some(batch) = batches.next() {
+        for batch in batches {
             let seen = one_step(&trainer, train, started, &batch?, &mut optimizer)?;
             log.append(&seen)?;
             last = in_words(&seen);
