@@ -1,9 +1,9 @@
 //! The parts of the engine on the `mini` shape (random weights): the encoder, the prefill, a decode step, a GRPO step and its passes.
 
+use aqa_bench::architecture::{AudioConfig, Config, TextConfig};
 use aqa_bench::audio::{Features, mel};
 use aqa_bench::generate::{Request, Stop, generate};
 use aqa_bench::model::Qwen2Audio;
-use aqa_bench::model::config::{AudioConfig, Config, TextConfig};
 use aqa_bench::model::kv_cache::KvCache;
 use aqa_bench::model::mask::LeftPadded;
 use aqa_bench::model::params::Params;
@@ -114,7 +114,7 @@ fn products(c: &mut Criterion) {
     let weights: Vec<&Tensor> =
         params.iter().filter(|(n, _)| n.starts_with("language_model") && linear(n)).map(|(_, t)| t).collect();
     let mut group = c.benchmark_group("products of a decode step");
-    for batch in [1, 8] {
+    for batch in [1, 8, 16, 32] {
         let inputs: Vec<Tensor> =
             weights.iter().map(|w| Tensor::rand([batch, w.size()[1]], (tch::Kind::Float, Device::Cpu))).collect();
         group.bench_function(format!("few rows/batch {batch}"), |b| {

@@ -3,10 +3,10 @@
 //! Measured is the highest resident size during a phase, above what stood before it (Linux: VmHWM, reset through /proc/self/clear_refs). Prompts and
 //! completions are as long as the forecast takes them to be.
 
+use aqa_bench::architecture::Config;
 use aqa_bench::audio::Features;
 use aqa_bench::generate::{Request, Stop, generate};
 use aqa_bench::model::Qwen2Audio;
-use aqa_bench::model::config::Config;
 use aqa_bench::model::params::Params;
 use aqa_bench::plan::memory::{Forecast, Part, Phase, training};
 use aqa_bench::recipe::{self, Activations, Dtype, Init, Memory, Method, Numerics, Train};

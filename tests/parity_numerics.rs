@@ -9,7 +9,7 @@ use aqa_bench::model::params::{EMBED_POSITIONS, Params};
 use aqa_bench::recipe::{Numerics, Optimizer};
 use aqa_bench::train::grpo;
 use aqa_bench::train::logps::{Group, Logprobs, completion_logprobs, token_logprobs};
-use aqa_bench::train::optimizer::AdamW;
+use aqa_bench::train::optimizer::{AdamW, Sums};
 use support::rollouts::{BETA, GROUP, advantages};
 use support::*;
 use tch::{Device, Kind, Tensor, no_grad};
@@ -209,45 +209,40 @@ fn bfloat16_log_probabilities_lose_small_kl_and_its_gradient() {
 /// Of 512 equal parts of a gradient bfloat16 keeps the first 256: from there on a part is less than half a step.
 #[test]
 fn bfloat16_sums_of_gradients_stall_and_float32_sums_do_not() {
-    let sums = |float32: bool| {
+    let sum = |sums: Sums| {
         let weight = Tensor::zeros([4], (Kind::BFloat16, Device::Cpu));
         let params = Params::new([("w".to_owned(), weight)].into());
         params.require_grad();
         let mut optimizer = AdamW::new(&params, &ADAM);
         let weight = params.get("w").unwrap();
         for _ in 0..512 {
-            weight.sum(Kind::BFloat16).backward();
-            if float32 {
-                optimizer.accumulate();
-            }
+            optimizer.backward(&weight.sum(Kind::BFloat16), sums);
         }
         optimizer.clip().unwrap()
     };
     // The norm of four equal entries is twice one of them.
-    assert_eq!(sums(true), 2.0 * 512.0);
-    assert_eq!(sums(false), 2.0 * 256.0);
+    assert_eq!(sum(Sums::Float32), 2.0 * 512.0);
+    assert_eq!(sum(Sums::Own), 2.0 * 256.0);
 }
 
 /// One part alone, or float32 weights: nothing is rounded away, and both ways are the same bits.
 #[test]
 fn accumulating_changes_nothing_where_nothing_is_lost() {
     for kind in [Kind::Float, Kind::BFloat16] {
-        let step = |float32: bool| {
+        let step = |sums: Sums| {
             let weight = Tensor::from_slice(&[0.3f32, -1.7, 2.5]).to_kind(kind);
             let params = Params::new([("w".to_owned(), weight)].into());
             params.require_grad();
             let mut optimizer = AdamW::new(&params, &ADAM);
             let weight = params.get("w").unwrap();
             for _ in 0..3 {
-                (&weight * Tensor::from_slice(&[0.11f32, 0.07, -3.0]).to_kind(kind)).sum(kind).backward();
-                if float32 {
-                    optimizer.accumulate();
-                }
+                let loss = (&weight * Tensor::from_slice(&[0.11f32, 0.07, -3.0]).to_kind(kind)).sum(kind);
+                optimizer.backward(&loss, sums);
                 optimizer.clip().unwrap();
                 optimizer.step(1e-2);
             }
             numbers(&weight.detach())
         };
-        assert_eq!(step(true), step(false));
+        assert_eq!(step(Sums::Float32), step(Sums::Own));
     }
 }

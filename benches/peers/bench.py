@@ -94,9 +94,8 @@ class Bench:
         return {side: [a | {"value": a[key]} for a in found] for side, found in self.whole[kind].items()}
 
     def first_token(self, side):
-        """From start to first token. Ours settles how its idle threads wait by itself, as the program does, which takes a part of its time."""
-        environment = self.settings.unsettled if side == OURS else self.settings.environment
-        seconds, text = common.process(self.start(side, "first-token"), environment)
+        """From start to first token."""
+        seconds, text = common.process(self.start(side, "first-token"), self.settings.environment)
         answer = json.loads(text)
         return {"seconds": seconds, "peak": answer["memory"]["peak"], "same": answer["same"]}
 

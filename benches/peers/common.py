@@ -29,14 +29,13 @@ def say(message):
 
 
 class Settings:
-    """What both sides run with: so many threads, and idle threads of OpenMP that turn so often before they sleep (src/cli/openmp.rs)."""
+    """What both sides run with: so many threads, and idle threads of OpenMP that turn so often before they sleep (src/cli/start.rs)."""
 
     def __init__(self, threads, spins):
         self.threads, self.spins = threads, spins
         own = {"OMP_NUM_THREADS": str(threads), "RAYON_NUM_THREADS": str(threads), "PYTHONDONTWRITEBYTECODE": "1"}
         kept = {key: value for key, value in os.environ.items() if key not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
-        self.unsettled = kept | own
-        self.environment = self.unsettled | ({} if spins == "default" else {"GOMP_SPINCOUNT": spins})
+        self.environment = kept | own | ({} if spins == "default" else {"GOMP_SPINCOUNT": spins})
 
     def __str__(self):
         return f"{self.threads} (torch and OMP_NUM_THREADS of both sides, rayon of ours), GOMP_SPINCOUNT {self.spins} on both"

@@ -13,9 +13,8 @@ use aqa_bench::error::{Context, Error, Result};
 use aqa_bench::model::guard;
 use serde_json::{Value, json};
 use std::io::{BufRead, Write};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -37,7 +36,6 @@ fn run(arguments: &[String]) -> Result<()> {
             serve(Path::new(folder))
         }
         ["first-token", folder, threads] => {
-            settle();
             machine::use_threads(threads)?;
             let answer = guard(|| work::first_token(Path::new(folder)))?;
             put(&answer)
@@ -45,16 +43,6 @@ fn run(arguments: &[String]) -> Result<()> {
         _ => Err(Error::request(
             "expected inputs FOLDER, serve FOLDER THREADS or first-token FOLDER THREADS: `make bench-peers` starts this program",
         )),
-    }
-}
-
-/// As the program does it (src/cli/openmp.rs): a process whose idle threads would spin starts itself again. Its cost belongs to the start.
-fn settle() {
-    if std::env::var_os("GOMP_SPINCOUNT").is_none()
-        && let Ok(program) = std::env::current_exe()
-    {
-        let error = Command::new(program).args(std::env::args_os().skip(1)).env("GOMP_SPINCOUNT", "10000").exec();
-        eprintln!("warning: not started again: {error}");
     }
 }
 

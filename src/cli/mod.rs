@@ -226,7 +226,7 @@ impl DtypeArg {
         match asked {
             Some(DtypeArg::Float32) => Ok(Dtype::Float32),
             Some(DtypeArg::Bfloat16) => Ok(Dtype::Bfloat16),
-            None => Ok(crate::model::config::Config::load(model)?.dtype),
+            None => Ok(crate::architecture::Config::load(model)?.dtype),
         }
     }
 }

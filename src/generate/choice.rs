@@ -32,11 +32,14 @@ pub fn next_tokens(logits: &Tensor, draws: &[Draw<'_>], filters: &Filters) -> Re
     let vocab = vocab as usize;
     let sampled = draws.iter().any(|d| d.key.is_some());
     let survivors = if sampled { filters.top_k } else { 1 };
-    if survivors == 0 || survivors > MANY || survivors + SPARE >= vocab {
+    let penalise = filters.repetition_penalty != 1.0;
+    let nothing_seen = penalise && draws.iter().any(|d| d.seen.is_empty());
+    if survivors == 0 || survivors > MANY || survivors + SPARE >= vocab || nothing_seen {
         return from_whole_rows(logits, draws, filters);
     }
     let listed = survivors + SPARE;
-    let logits = penalised(&logits.to_kind(Kind::Float), draws, filters);
+    let logits = logits.to_kind(Kind::Float);
+    let logits = if penalise { penalised(&logits, draws, filters.repetition_penalty) } else { logits };
     let (values, ids) = logits.topk(listed as i64, -1, true, true);
     let values: Vec<f32> = host(&values)?;
     let ids: Vec<i64> = host(&ids)?;
@@ -51,7 +54,8 @@ pub fn next_tokens(logits: &Tensor, draws: &[Draw<'_>], filters: &Filters) -> Re
         if scaled(values[listed - 1]) >= scaled(values[wanted - 1]) {
             // More logits than were looked at equal the last survivor.
             let whole = logits.narrow(0, row as i64, 1);
-            tokens.extend(from_whole_rows(&whole, &[*draw], &unpenalised(filters))?);
+            let unpenalised = Filters { repetition_penalty: 1.0, ..*filters };
+            tokens.extend(from_whole_rows(&whole, &[*draw], &unpenalised)?);
             continue;
         }
         let mut list: Vec<(i64, f32)> = ids.iter().copied().zip(values.iter().copied()).collect();
@@ -78,11 +82,8 @@ pub fn from_whole_rows(logits: &Tensor, draws: &[Draw<'_>], filters: &Filters) -
     draws.iter().zip(values.chunks_mut(vocab as usize)).map(pick).collect()
 }
 
-/// The repetition penalty, on the device.
-fn penalised(logits: &Tensor, draws: &[Draw<'_>], filters: &Filters) -> Tensor {
-    if filters.repetition_penalty == 1.0 || draws.iter().any(|d| d.seen.is_empty()) {
-        return logits.shallow_clone();
-    }
+/// The repetition penalty, on the device; every row has seen an id.
+fn penalised(logits: &Tensor, draws: &[Draw<'_>], penalty: f32) -> Tensor {
     // Shorter rows repeat their first id: it is penalised once all the same.
     let longest = draws.iter().map(|d| d.seen.len()).max().unwrap_or(0);
     let row = |d: &Draw<'_>| {
@@ -94,13 +95,9 @@ fn penalised(logits: &Tensor, draws: &[Draw<'_>], filters: &Filters) -> Tensor {
     let seen = Tensor::from_slice(&seen).view([draws.len() as i64, -1]).to_device(logits.device());
     let old = logits.gather(-1, &seen, false);
     // A tensor: CUDA multiplies with the rounded inverse of a number.
-    let penalty = Tensor::from_slice(&[filters.repetition_penalty]).to_device(logits.device());
+    let penalty = Tensor::from_slice(&[penalty]).to_device(logits.device());
     let new = (&old * &penalty).where_self(&old.lt(0.0), &(&old / &penalty));
     logits.scatter(-1, &seen, &new)
-}
-
-fn unpenalised(filters: &Filters) -> Filters {
-    Filters { repetition_penalty: 1.0, ..*filters }
 }
 
 fn host<T: tch::kind::Element + Default + Clone>(tensor: &Tensor) -> Result<Vec<T>> {

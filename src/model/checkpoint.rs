@@ -1,9 +1,9 @@
 //! A checkpoint folder in Hugging Face layout: the model, its tokenizer, chat template and generation defaults, loaded together and checked
 //! against each other; and written so that transformers loads it.
 
-use super::config::Config;
 use super::params::Params;
 use super::{Qwen2Audio, weights};
+use crate::architecture::Config;
 use crate::artifact::write;
 use crate::error::{Context, Error, Result};
 use crate::prompt::chat::{ChatTemplate, QWEN2_AUDIO};

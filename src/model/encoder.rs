@@ -3,9 +3,9 @@
 //! transformers 4.49.0 `Qwen2AudioEncoder.forward`. One difference in cost, none in result: the reference encodes 30 s of padding; here
 //! the features may be cut to the longest clip of the batch, see [`frames_needed`].
 
-use super::config::AudioConfig;
 use super::layers::{LayerNorm, Linear, attention, join_heads, split_heads};
 use super::params::{EMBED_POSITIONS, Params};
+use crate::architecture::AudioConfig;
 use crate::error::{Error, Result};
 use tch::{Kind, Tensor};
 

@@ -40,6 +40,11 @@ mod tests {
     fn panics_become_errors_of_the_right_kind() {
         let out = guard::<()>(|| panic!("CUDA out of memory. Tried to allocate 2 GiB\nmore")).unwrap_err();
         assert_eq!(out.kind(), Kind::Capacity);
+        let unwrapped = |text: &str| guard::<()>(|| panic!("{text}")).unwrap_err().to_string();
+        assert_eq!(
+            unwrapped("Err(Torch(\"no view\\nException raised from view_impl\\nframe #0\"))"),
+            "libtorch: Err(Torch(\"no view"
+        );
         let out = guard::<()>(|| panic!("shape mismatch\nstack")).unwrap_err();
         assert_eq!((out.kind(), out.to_string().as_str()), (Kind::Internal, "libtorch: shape mismatch"));
         assert_eq!(guard(|| Ok(3)).unwrap(), 3);

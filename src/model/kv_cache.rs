@@ -1,9 +1,9 @@
 //! The key/value cache: passed in, never hidden in the model. A prompt is kept once however many completions it gets; what each
 //! completion adds stands in rows of its own, preallocated.
 
-use super::config::TextConfig;
 use super::mask::LeftPadded;
 use super::params::wide;
+use crate::architecture::TextConfig;
 use crate::native::{Sight, attend};
 use tch::{Device, Kind, Tensor};
 

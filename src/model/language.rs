@@ -1,9 +1,9 @@
 //! The language model: Qwen2 decoder (transformers 4.49.0 `modeling_qwen2.py`).
 
-use super::config::TextConfig;
 use super::kv_cache::KvCache;
 use super::layers::{Joined, Linear, RmsNorm, Rotary, attention, join_heads, split_heads};
 use super::params::Params;
+use crate::architecture::TextConfig;
 use crate::error::Result;
 use tch::Tensor;
 

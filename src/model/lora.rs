@@ -3,9 +3,9 @@
 //!
 //! A difference, on purpose: a target that names no layer is an error; peft passes over it as long as another one fits.
 
-use super::config::Config;
 use super::params::Params;
 use super::weights::{load_tensors, save_tensors};
+use crate::architecture::Config;
 pub use crate::architecture::{ALL_LINEAR, matched};
 use crate::artifact::write;
 use crate::error::{Error, Result};

@@ -14,13 +14,12 @@ pub mod mask;
 pub mod params;
 pub mod weights;
 
-pub use crate::architecture as config;
 pub use guard::guard;
 
+use crate::architecture::Config;
 use crate::audio::Features;
 use crate::error::{Error, Result};
 use crate::recipe::Dtype;
-use config::Config;
 use encoder::{Encoder, frames_needed, pooled_length};
 use language::Language;
 use layers::Linear;

@@ -1,7 +1,7 @@
 //! The parameters of a Qwen2-Audio model: names as Hugging Face saves them, shapes as its configuration implies.
 
-use super::config::Config;
 use super::lora::{Adapter, Adapters};
+use crate::architecture::Config;
 pub use crate::architecture::{EMBED_POSITIONS, expected};
 use crate::error::{Error, Result};
 use crate::recipe::Dtype;

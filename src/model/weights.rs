@@ -1,7 +1,7 @@
 //! Weights on disk: sharded safetensors in both naming schemes, memory-mapped on the way in, renamed into place on the way out.
 
-use super::config::Config;
 use super::params::{Params, expected, kind};
+use crate::architecture::Config;
 use crate::error::{Context, Error, Result};
 use crate::recipe::Dtype;
 use memmap2::{Mmap, UncheckedAdvice};

@@ -17,6 +17,17 @@
 #error "an instruction set must be named"
 #endif
 
+// As `Call` in attend.rs, field by field.
+struct Call {
+  const float *q;
+  int64_t n, d;
+  const float *prompt_keys, *prompt_values;
+  int64_t positions, pads;
+  const float *const *keys, *const *values;
+  int64_t own;
+  float *scores, *out;
+};
+
 namespace {
 
 typedef float Lanes __attribute__((vector_size(LANES * sizeof(float))));
@@ -118,53 +129,41 @@ inline float soften(float *scores, int64_t from, int64_t to) {
   return sum(total) + rest;
 }
 
-struct Prompt {
-  const float *keys, *values;  // [d, positions], [positions, d]
-  int64_t positions, pads;
-};
-
 template <int N>
-inline void queries(const float *q, int64_t d, const Prompt &prompt, const float *const *keys, const float *const *values, int64_t own, float *scores,
-                    float *out) {
-  const int64_t width = prompt.positions + own;
-  prompt_scores<N>(q, d, prompt.keys, prompt.positions, prompt.pads, prompt.positions, scores, width);
+inline void queries(const Call &call, int64_t first) {
+  const int64_t d = call.d, own = call.own, positions = call.positions, pads = call.pads, width = positions + own;
+  const float *q = call.q + first * d, *const *keys = call.keys + first, *const *values = call.values + first;
+  float *scores = call.scores, *out = call.out + first * d;
+  prompt_scores<N>(q, d, call.prompt_keys, positions, pads, positions, scores, width);
   float scale[N];
   for (int n = 0; n < N; ++n) {
     float *row = scores + n * width;
     for (int64_t j = 0; j < own; ++j) {
       Lanes total = {};
       for (int64_t i = 0; i < d; i += LANES) total += load(q + n * d + i) * load(keys[n] + j * d + i);
-      row[prompt.positions + j] = sum(total);
+      row[positions + j] = sum(total);
     }
-    scale[n] = 1.0f / soften(row, prompt.pads, width);
+    scale[n] = 1.0f / soften(row, pads, width);
   }
   if (d % (2 * LANES) == 0)
-    prompt_values<N, 2>(scores, width, prompt.values, d, prompt.pads, prompt.positions, out);
+    prompt_values<N, 2>(scores, width, call.prompt_values, d, pads, positions, out);
   else
-    prompt_values<N, 1>(scores, width, prompt.values, d, prompt.pads, prompt.positions, out);
+    prompt_values<N, 1>(scores, width, call.prompt_values, d, pads, positions, out);
   for (int n = 0; n < N; ++n)
     for (int64_t i = 0; i < d; i += LANES) {
       Lanes total = load(out + n * d + i);
-      for (int64_t j = 0; j < own; ++j) total += scores[n * width + prompt.positions + j] * load(values[n] + j * d + i);
+      for (int64_t j = 0; j < own; ++j) total += scores[n * width + positions + j] * load(values[n] + j * d + i);
       store(out + n * d + i, total * scale[n]);
     }
 }
 
 }  // namespace
 
-// `n` queries [n, d], already scaled, whose own keys and values `keys[i]`, `values[i]` are [own, d]; `scores` has room for 8 x (positions + own).
 // A query's sums run in the same order whatever the number of queries.
-extern "C" void NAME(const float *q, int64_t n, int64_t d, const float *prompt_keys, const float *prompt_values, int64_t positions, int64_t pads,
-                     const float *const *keys, const float *const *values, int64_t own, float *scores, float *out) {
-  const Prompt prompt = {prompt_keys, prompt_values, positions, pads};
-  while (n > 0) {
-    const int64_t some = n >= 8 ? 8 : n >= 4 ? 4 : n >= 2 ? 2 : 1;
-    switch (some) {
-      case 8: queries<8>(q, d, prompt, keys, values, own, scores, out); break;
-      case 4: queries<4>(q, d, prompt, keys, values, own, scores, out); break;
-      case 2: queries<2>(q, d, prompt, keys, values, own, scores, out); break;
-      default: queries<1>(q, d, prompt, keys, values, own, scores, out);
-    }
-    n -= some, q += some * d, out += some * d, keys += some, values += some;
-  }
+extern "C" void NAME(const Call *call) {
+  int64_t at = 0;
+  for (; call->n - at >= 8; at += 8) queries<8>(*call, at);
+  for (; call->n - at >= 4; at += 4) queries<4>(*call, at);
+  for (; call->n - at >= 2; at += 2) queries<2>(*call, at);
+  if (call->n > at) queries<1>(*call, at);
 }

@@ -1,65 +1,47 @@
 //! Attention of one decode step over a prompt that the completions of a question share, float32 on the CPU. libtorch's products are the slow, obvious path
-//! ([`crate::model::kv_cache`]); `tests/shared_prompt.rs` holds the two together.
+//! (`model/kv_cache.rs`, whose test holds both to attention over whole sequences).
 
-use super::on_threads;
+use super::{Instructions, instructions, on_threads};
 use tch::{Device, Kind, Tensor};
 
 /// Queries that the kernel takes at a time.
 const BLOCK: i64 = 8;
 
-type Attend = unsafe extern "C" fn(
-    *const f32,
-    i64,
-    i64,
-    *const f32,
-    *const f32,
-    i64,
-    i64,
-    *const *const f32,
-    *const *const f32,
-    i64,
-    *mut f32,
-    *mut f32,
-);
+/// One head of one question: as in `attend.cpp`, field by field.
+#[repr(C)]
+struct Call {
+    /// Queries `[n, d]`, scaled.
+    q: *const f32,
+    n: i64,
+    d: i64,
+    /// `[d, positions]` and `[positions, d]`, of which the first `pads` positions are padding.
+    prompt_keys: *const f32,
+    prompt_values: *const f32,
+    positions: i64,
+    pads: i64,
+    /// Of each query its own keys and values `[own, d]`.
+    keys: *const *const f32,
+    values: *const *const f32,
+    own: i64,
+    /// Room for [`BLOCK`] x (positions + own).
+    scores: *mut f32,
+    /// `[n, d]`.
+    out: *mut f32,
+}
+
+type Attend = unsafe extern "C" fn(*const Call);
 
 unsafe extern "C" {
-    fn aqa_attend_avx512(
-        q: *const f32,
-        n: i64,
-        d: i64,
-        prompt_keys: *const f32,
-        prompt_values: *const f32,
-        positions: i64,
-        pads: i64,
-        keys: *const *const f32,
-        values: *const *const f32,
-        own: i64,
-        scores: *mut f32,
-        out: *mut f32,
-    );
-    fn aqa_attend_avx2(
-        q: *const f32,
-        n: i64,
-        d: i64,
-        prompt_keys: *const f32,
-        prompt_values: *const f32,
-        positions: i64,
-        pads: i64,
-        keys: *const *const f32,
-        values: *const *const f32,
-        own: i64,
-        scores: *mut f32,
-        out: *mut f32,
-    );
+    fn aqa_attend_avx512(call: *const Call);
+    fn aqa_attend_avx2(call: *const Call);
 }
 
 /// The kernel of this machine for heads of width `d`, if it has one.
 fn kernel(d: i64) -> Option<Attend> {
-    if is_x86_feature_detected!("avx512f") && d % 16 == 0 {
-        return Some(aqa_attend_avx512);
+    match instructions()? {
+        Instructions::Avx512 if d % 16 == 0 => Some(aqa_attend_avx512),
+        _ => (d % 8 == 0).then_some(aqa_attend_avx2 as Attend),
     }
-    (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && d % 8 == 0)
-        .then_some(aqa_attend_avx2 as Attend)
 }
 
 /// What the completions attend to in one layer: Q questions, R completions, KV key/value heads of width D.
@@ -143,20 +125,21 @@ pub fn attend(q: &Tensor, sight: &Sight<'_>) -> Option<Tensor> {
                 places.iter().map(|(row, _)| base.offset(((row * kv + head) * capacity * d) as isize)).collect()
             };
             let at = ((question * kv + head) * positions * d) as isize;
-            kernel(
-                queries.as_ptr(),
-                n as i64,
+            let (keys, values) = (own(shared.keys), own(shared.values));
+            kernel(&Call {
+                q: queries.as_ptr(),
+                n: n as i64,
                 d,
-                shared.prompt_keys.offset(at),
-                shared.prompt_values.offset(at),
+                prompt_keys: shared.prompt_keys.offset(at),
+                prompt_values: shared.prompt_values.offset(at),
                 positions,
-                pads[question as usize],
-                own(shared.keys).as_ptr(),
-                own(shared.values).as_ptr(),
-                own_positions,
-                scores.as_mut_ptr(),
-                outputs.as_mut_ptr(),
-            );
+                pads: pads[question as usize],
+                keys: keys.as_ptr(),
+                values: values.as_ptr(),
+                own: own_positions,
+                scores: scores.as_mut_ptr(),
+                out: outputs.as_mut_ptr(),
+            });
             for (output, &(_, place)) in outputs.chunks_exact(d as usize).zip(&places) {
                 let to = std::slice::from_raw_parts_mut(shared.out.offset(place as isize), d as usize);
                 to.copy_from_slice(output);

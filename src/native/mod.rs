@@ -19,6 +19,21 @@ pub fn grad_enabled() -> bool {
     unsafe { aqa_grad_enabled() }
 }
 
+/// Sets of instructions that the kernels are compiled for; AVX-512 machines have both.
+enum Instructions {
+    Avx512,
+    Avx2,
+}
+
+/// The best set that this machine has.
+#[cfg(target_arch = "x86_64")]
+fn instructions() -> Option<Instructions> {
+    if is_x86_feature_detected!("avx512f") {
+        return Some(Instructions::Avx512);
+    }
+    (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Instructions::Avx2)
+}
+
 /// Runs `piece(0)` to `piece(pieces - 1)` on libtorch's threads, in any order.
 fn on_threads<F: Fn(i64) + Sync>(threads: i32, pieces: i64, piece: F) {
     extern "C" fn call<F: Fn(i64) + Sync>(data: *mut c_void, index: i64) {

@@ -4,7 +4,7 @@
 //! the memory's speed there; `skinny.cpp` says why this one does not. A row's result depends neither on the rows beside it nor on the number of
 //! threads. libtorch's own product is the slow, obvious path; `tests/skinny.rs` holds the two together.
 
-use super::on_threads;
+use super::{Instructions, instructions, on_threads};
 use tch::{Device, Kind, Tensor};
 
 /// Rows above which a general product is faster.
@@ -39,10 +39,10 @@ unsafe extern "C" {
 
 /// The kernel of this machine, if it has one.
 fn kernel() -> Option<Rows> {
-    if is_x86_feature_detected!("avx512f") {
-        return Some(aqa_skinny_rows_avx512);
-    }
-    (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(aqa_skinny_rows_avx2 as Rows)
+    Some(match instructions()? {
+        Instructions::Avx512 => aqa_skinny_rows_avx512,
+        Instructions::Avx2 => aqa_skinny_rows_avx2,
+    })
 }
 
 /// Memory that pieces of one product share.

@@ -14,7 +14,6 @@ use std::time::Instant;
 /// A policy in training. Nothing is written: no checkpoint, no metrics.
 pub struct Alone<'a> {
     trainer: Trainer<'a>,
-    train: &'a Train,
     optimizer: AdamW,
     done: u64,
 }
@@ -24,10 +23,9 @@ impl<'a> Alone<'a> {
     pub fn new(train: &'a Train, seed: u64, policy: Checkpoint, reference: Option<Qwen2Audio>) -> Self {
         policy.model.params().require_grad();
         let optimizer = AdamW::with_memory(policy.model.params(), &train.optimizer, &train.memory);
-        let (micro_batch, numerics, memory) = (train.micro_batch, train.numerics, train.memory);
         let reference = reference.map(|model| Reference::Whole(Box::new(model)));
-        let trainer = Trainer { name: &train.name, seed, micro_batch, numerics, policy, reference, memory };
-        Self { trainer, train, optimizer, done: 0 }
+        let trainer = Trainer { train, seed, policy, reference };
+        Self { trainer, optimizer, done: 0 }
     }
 
     /// The policy as it is now.
@@ -46,12 +44,10 @@ impl<'a> Alone<'a> {
     /// As training: a clip that cannot be read, a prompt that is too long, a gradient that is not finite.
     pub fn step(&mut self, examples: &[Example]) -> Result<Step> {
         let all: Vec<usize> = (0..examples.len()).collect();
-        let (policy, started) = (&self.trainer.policy, Instant::now());
-        let clips = Clips::default();
-        let reader =
-            Reader { train: self.train, tokenizer: &policy.tokenizer, template: &policy.template, clips: &clips };
-        let batch = reader.batch(examples, self.done, &all)?;
-        let seen = one_step(&self.trainer, self.train, started, &batch, &mut self.optimizer)?;
+        // No clip is known from an earlier step: decoding belongs to what is timed.
+        let (started, clips) = (Instant::now(), Clips::default());
+        let batch = Reader::new(self.trainer.train, &self.trainer.policy, &clips).batch(examples, self.done, &all)?;
+        let seen = one_step(&self.trainer, started, &batch, &mut self.optimizer)?;
         self.done += 1;
         Ok(seen)
     }

@@ -21,14 +21,16 @@ pub(super) fn ahead<T: Send, R>(
 ) -> R {
     std::thread::scope(|scope| {
         let (send, receive) = sync_channel(waiting);
-        scope.spawn(move || {
+        let maker = scope.spawn(move || {
             for item in items {
                 if send.send(item).is_err() {
                     break;
                 }
             }
         });
-        consume(receive.into_iter())
+        let out = consume(receive.into_iter());
+        // Its panic looked like the end of the items: it goes on here, with its own message.
+        maker.join().map_or_else(|panic| std::panic::resume_unwind(panic), |()| out)
     })
 }
 
@@ -99,6 +101,9 @@ mod tests {
         // Five taken, two waiting, one in the hand.
         assert!(made.load(Ordering::SeqCst) <= 8, "{made:?}");
         assert_eq!(ahead(1, 0..50, |items| items.sum::<i32>()), 1225);
+        let broken = (0..3).inspect(|i| assert!(*i < 2, "the third item"));
+        let panic = std::panic::catch_unwind(|| ahead(1, broken, |items| items.count())).unwrap_err();
+        assert!(panic.downcast_ref::<String>().is_some_and(|text| text.contains("the third item")));
     }
 
     #[test]

@@ -40,12 +40,12 @@ pub(super) fn step(trainer: &Trainer<'_>, settings: &Grpo, batch: &Batch<'_>, op
     let mut kl = 0.0;
     let parts: Vec<Vec<Group<'_>>> = batch
         .questions
-        .chunks(trainer.micro_batch)
-        .zip(rollouts.chunks(trainer.micro_batch))
+        .chunks(trainer.train.micro_batch)
+        .zip(rollouts.chunks(trainer.train.micro_batch))
         .map(|(questions, rollouts)| questions.iter().zip(rollouts).map(|(q, r)| group(q, r)).collect())
         .collect();
     let references = trainer.references(&parts)?;
-    for (i, (groups, rollouts)) in parts.iter().zip(rollouts.chunks(trainer.micro_batch)).enumerate() {
+    for (i, (groups, rollouts)) in parts.iter().zip(rollouts.chunks(trainer.train.micro_batch)).enumerate() {
         let advantages: Vec<f64> = rollouts.iter().flat_map(|r| r.group.advantages.iter().copied()).collect();
         let advantages =
             Tensor::from_slice(&advantages).to_device(trainer.policy.model.device()).to_kind(trainer.wide());
@@ -92,14 +92,19 @@ fn roll_out(trainer: &Trainer<'_>, settings: &Grpo, batch: &Batch<'_>) -> Result
             return Err(Error::request(format!(
                 "question {id}: its prompt has {length} tokens, max_prompt_length is {} (the reference would cut its head and train on its tail as if the policy had said it: {})",
                 settings.max_prompt_length,
-                match trainer.numerics {
+                match trainer.train.numerics {
                     Numerics::Fp32Logprobs => "raise it, or take shorter clips",
                     Numerics::ReferenceBf16 => "take shorter clips, or raise it with numerics: fp32-logprobs",
                 }
             )));
         }
         let key = |g: usize| {
-            let parts = [trainer.name, &batch.step.to_string(), id, &(earlier * settings.group_size + g).to_string()];
+            let parts = [
+                trainer.train.name.as_str(),
+                &batch.step.to_string(),
+                id,
+                &(earlier * settings.group_size + g).to_string(),
+            ];
             settings.rollout.do_sample.then(|| Key::derive(trainer.seed, "rollout", &parts))
         };
         requests.push(Request {
@@ -110,7 +115,7 @@ fn roll_out(trainer: &Trainer<'_>, settings: &Grpo, batch: &Batch<'_>) -> Result
     }
     let stop = Stop { eos: policy.eos.clone(), max_new_tokens: settings.rollout.max_new_tokens, pad: policy.pad };
     let mut drawn = Vec::with_capacity(requests.len());
-    for some in requests.chunks(trainer.memory.rollout_batch.unwrap_or(requests.len()).max(1)) {
+    for some in requests.chunks(trainer.train.memory.rollout_batch.unwrap_or(requests.len()).max(1)) {
         drawn.extend(generate(&policy.model, some, &filters, &stop)?);
     }
     batch

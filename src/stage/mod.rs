@@ -33,6 +33,8 @@ pub(crate) struct Context<'a> {
     plan: &'a Plan,
     run: &'a Path,
     device: Device,
+    /// Clips heard so far: stages of a run ask for the same ones.
+    clips: feed::Clips,
 }
 
 impl Context<'_> {

@@ -1,11 +1,11 @@
 //! The policy that a stage starts from, and the checkpoints that it leaves.
 
 use super::Context;
+use crate::architecture::Config;
 use crate::artifact::layout::StageFolder;
 use crate::artifact::write::failed;
 use crate::error::{Error, Result};
 use crate::model::checkpoint::{ADAPTER, Checkpoint};
-use crate::model::config::Config;
 use crate::model::lora::Adapters;
 use crate::model::weights::{load_tensors, save_tensors};
 use crate::plan::{Policy, Work};

@@ -1,6 +1,7 @@
 //! Walks the plan: reuses what is there by its fingerprint, runs the rest, keeps the manifest true at every moment.
 
 use super::evaluate::Job;
+use super::feed::Clips;
 use super::{Context, data, evaluate, train};
 use crate::artifact::layout::RunFolder;
 use crate::artifact::read;
@@ -50,7 +51,7 @@ pub fn run(recipe: &Recipe, plan: &Plan, folder: &RunFolder, options: &Options) 
     tch::set_num_threads(i32::try_from(options.threads).unwrap_or(i32::MAX));
     std::fs::create_dir_all(folder.root()).map_err(|e| failed("make the folder", folder.root(), &e))?;
     let _lock = lock(folder)?;
-    let ctx = Context { plan, run: folder.root(), device: options.device };
+    let ctx = Context { plan, run: folder.root(), device: options.device, clips: Clips::default() };
     let wanted = |index: &usize| options.only.as_ref().is_none_or(|only| only.contains(index));
     let wanted: Vec<(usize, &Stage)> = plan.stages.iter().enumerate().filter(|(index, _)| wanted(index)).collect();
     let missing = |stage: &Stage| stage.find(folder.root(), &plan.recipe).is_none();

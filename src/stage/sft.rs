@@ -20,7 +20,9 @@ pub(super) fn step(trainer: &Trainer<'_>, batch: &Batch<'_>, optimizer: &mut Ada
     }
     let tokens: usize = targets.iter().map(Vec::len).sum();
     let mut out = Step { completion_tokens: tokens as u64, ..Step::default() };
-    for (questions, targets) in batch.questions.chunks(trainer.micro_batch).zip(targets.chunks(trainer.micro_batch)) {
+    for (questions, targets) in
+        batch.questions.chunks(trainer.train.micro_batch).zip(targets.chunks(trainer.train.micro_batch))
+    {
         let groups: Vec<Group<'_>> = questions
             .iter()
             .zip(targets)

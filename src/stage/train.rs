@@ -4,18 +4,18 @@ use super::feed::{Clips, WAITING, ahead};
 use super::metrics::{self, Step};
 use super::prepare::{Prepared, prepare};
 use super::{Context, grpo, policy, sft};
+use crate::architecture::Config;
 use crate::artifact::layout::StageFolder;
 use crate::data::Example;
 use crate::error::{Error, Result};
 use crate::model::checkpoint::Checkpoint;
-use crate::model::config::Config;
 use crate::model::params::wide;
 use crate::model::{Qwen2Audio, lora};
 use crate::plan::{Data, Policy};
 use crate::progress::{Progress, say};
 use crate::prompt::chat::ChatTemplate;
 use crate::prompt::tokens::TextTokenizer;
-use crate::recipe::{Activations, Dtype, Master, Memory, Method, Numerics, Place, RewardName, Train};
+use crate::recipe::{Activations, Dtype, Master, Method, Numerics, Place, RewardName, Train};
 use crate::reward;
 use crate::train::logps::{Group, Logprobs, completion_logprobs};
 use crate::train::optimizer::{AdamW, Sums};
@@ -30,20 +30,14 @@ use tch::{Device, Kind, Tensor, no_grad};
 
 /// What a step works with.
 pub(super) struct Trainer<'a> {
-    /// Name of the stage: part of every rollout's key.
-    pub name: &'a str,
+    /// The stage.
+    pub train: &'a Train,
     /// The recipe's seed.
     pub seed: u64,
-    /// Questions a forward pass.
-    pub micro_batch: usize,
-    /// Number types of what stands around the policy.
-    pub numerics: Numerics,
     /// The policy that is trained.
     pub policy: Checkpoint,
     /// GRPO with a KL penalty: the frozen start of the stage.
     pub reference: Option<Reference>,
-    /// How memory is spent.
-    pub memory: Memory,
 }
 
 /// The frozen start of a stage.
@@ -64,10 +58,17 @@ impl Trainer<'_> {
         loss: impl FnOnce(&Logprobs) -> Tensor,
     ) -> Result<(Logprobs, Tensor)> {
         let (policy, sums) = (&self.policy, self.sums(batch));
-        if self.memory.activations == Activations::Recompute {
-            return recompute::backward(&policy.model, groups, policy.pad, self.numerics, (optimizer, sums), loss);
+        if self.train.memory.activations == Activations::Recompute {
+            return recompute::backward(
+                &policy.model,
+                groups,
+                policy.pad,
+                self.train.numerics,
+                (optimizer, sums),
+                loss,
+            );
         }
-        let scored = completion_logprobs(&policy.model, groups, policy.pad, self.numerics)?;
+        let scored = completion_logprobs(&policy.model, groups, policy.pad, self.train.numerics)?;
         let loss = loss(&scored);
         optimizer.backward(&loss, sums);
         Ok((Logprobs { logprobs: scored.logprobs.detach(), ..scored }, loss.detach()))
@@ -78,21 +79,21 @@ impl Trainer<'_> {
     pub(super) fn references(&self, parts: &[Vec<Group<'_>>]) -> Result<Option<Vec<Tensor>>> {
         let whole = |model: &Qwen2Audio| {
             let one = |groups: &Vec<Group<'_>>| {
-                Ok(completion_logprobs(model, groups, self.policy.pad, self.numerics)?.logprobs)
+                Ok(completion_logprobs(model, groups, self.policy.pad, self.train.numerics)?.logprobs)
             };
             no_grad(|| parts.iter().map(one).collect::<Result<Vec<_>>>())
         };
         match &self.reference {
             None => Ok(None),
             Some(Reference::Whole(model)) => whole(model).map(Some),
-            Some(Reference::Streamed(model)) => model.logprobs(parts, self.policy.pad, self.numerics).map(Some),
+            Some(Reference::Streamed(model)) => model.logprobs(parts, self.policy.pad, self.train.numerics).map(Some),
         }
     }
 
     /// In what kind the parts of this step are summed.
     fn sums(&self, batch: &Batch<'_>) -> Sums {
-        let several = batch.questions.len() > self.micro_batch;
-        if several && self.numerics == Numerics::Fp32Logprobs { Sums::Float32 } else { Sums::Own }
+        let several = batch.questions.len() > self.train.micro_batch;
+        if several && self.train.numerics == Numerics::Fp32Logprobs { Sums::Float32 } else { Sums::Own }
     }
 
     /// The kind of losses and advantages: float32, also for 16-bit policies.
@@ -151,16 +152,12 @@ pub(super) fn run(
         // A kill between writing a checkpoint and dropping the one before it leaves both.
         policy::prune(partial, done, |step| is_kept(train, step))?;
     }
-    let (micro_batch, numerics) = (train.micro_batch, train.numerics);
-    let memory = train.memory;
-    let trainer = Trainer { name: &train.name, seed, micro_batch, numerics, policy, reference, memory };
+    let trainer = Trainer { train, seed, policy, reference };
     let mut order = Order::new(examples.len(), train.order.seed);
     let mut log = metrics::open(&StageFolder::new(partial).metrics(), done)?;
     let mut progress = Progress::start(&train.name, done, train.steps);
     let mut last = String::new();
-    let clips = Clips::default();
-    let reader =
-        Reader { train, tokenizer: &trainer.policy.tokenizer, template: &trainer.policy.template, clips: &clips };
+    let reader = Reader::new(train, &trainer.policy, &ctx.clips);
     let batches = (done..train.steps).map(|step| {
         let indices = order.step(step, train.questions_per_step);
         reader.batch(&examples, step, &indices)
@@ -168,7 +165,7 @@ pub(super) fn run(
     ahead(WAITING, batches, |batches| -> Result<()> {
         let mut started = Instant::now();
         for batch in batches {
-            let seen = one_step(&trainer, train, started, &batch?, &mut optimizer)?;
+            let seen = one_step(&trainer, started, &batch?, &mut optimizer)?;
             log.append(&seen)?;
             last = in_words(&seen);
             progress.at(seen.step, &last);
@@ -185,12 +182,11 @@ pub(super) fn run(
 /// One optimizer step: accumulates the gradient, updates; what it saw. Its seconds count from `started`: the wait for its questions is part of it.
 pub(super) fn one_step(
     trainer: &Trainer<'_>,
-    train: &Train,
     started: Instant,
     batch: &Batch<'_>,
     optimizer: &mut AdamW,
 ) -> Result<Step> {
-    let step = batch.step;
+    let (train, step) = (trainer.train, batch.step);
     let mut seen = match &train.method {
         Method::Sft => sft::step(trainer, batch, optimizer)?,
         Method::Grpo(settings) => grpo::step(trainer, settings, batch, optimizer)?,
@@ -272,17 +268,18 @@ fn tell_unjudged(train: &Train, examples: &[Example]) {
 
 /// Reads questions; knows nothing of the model, so that it can work beside it.
 pub(super) struct Reader<'a> {
-    /// The stage.
-    pub train: &'a Train,
-    /// The policy's.
-    pub tokenizer: &'a TextTokenizer,
-    /// The policy's.
-    pub template: &'a ChatTemplate,
-    /// Clips heard before.
-    pub clips: &'a Clips,
+    train: &'a Train,
+    tokenizer: &'a TextTokenizer,
+    template: &'a ChatTemplate,
+    clips: &'a Clips,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    /// For a stage that trains this policy.
+    pub(super) fn new(train: &'a Train, policy: &'a Checkpoint, clips: &'a Clips) -> Self {
+        Self { train, tokenizer: &policy.tokenizer, template: &policy.template, clips }
+    }
+
     /// The questions of a step, decoded and tokenised.
     pub(super) fn batch<'e>(&self, examples: &'e [Example], step: u64, indices: &[usize]) -> Result<Batch<'e>> {
         let one = |&i: &usize| {

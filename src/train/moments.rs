@@ -3,10 +3,11 @@
 //! The first moment is kept by the square root of its size (127 steps a sign), the second by its fourth root (255 steps), rounded up: small entries of
 //! a block keep some of their digits, and no second moment that is above 0 becomes 0, which would make a step of any length.
 
+use crate::plan::memory::MOMENT_BLOCK;
 use tch::{Device, Kind, Tensor};
 
 /// Entries that share a scale.
-pub const BLOCK: i64 = 256;
+const BLOCK: i64 = MOMENT_BLOCK as i64;
 
 /// Which moment it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +47,7 @@ impl Moment {
         Self::Coded { order, codes: Tensor::zeros([n], (kind, device)), scales }
     }
 
-    /// `len` entries from `at`, a multiple of [`BLOCK`]: a view that may be changed in place, or numbers made of codes.
+    /// `len` entries from `at`, a multiple of [`MOMENT_BLOCK`]: a view that may be changed in place, or numbers made of codes.
     pub fn load(&self, at: i64, len: i64) -> Tensor {
         match self {
             Self::Wide(values) => values.narrow(0, at, len),

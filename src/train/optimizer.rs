@@ -88,7 +88,10 @@ impl Slot {
     /// Adds the gradient of a part of the step.
     fn take(&mut self, grad: &Tensor, sums: Sums) {
         match &mut self.sum {
-            Some(sum) => _ = sum.g_add_(grad),
+            // Made below in another kind: nobody else's.
+            Some(sum) if sum.kind() != grad.kind() => _ = sum.g_add_(grad),
+            // What autograd gave may be shared with another parameter, or be one number seen many times.
+            Some(sum) => *sum = &*sum + grad,
             None if sums == Sums::Float32 => self.sum = Some(grad.to_kind(self.kind)),
             None => self.sum = Some(grad.shallow_clone()),
         }
@@ -198,19 +201,6 @@ impl AdamW {
     pub fn gradients(&self) -> BTreeMap<String, Tensor> {
         let one = |slot: &Slot| Some((slot.name.clone(), slot.gradient()?.view(slot.param.size().as_slice())));
         self.slots.iter().filter_map(one).collect()
-    }
-
-    /// Takes the gradients that a plain backward pass left on 16-bit parameters into float32 sums.
-    pub fn accumulate(&mut self) {
-        no_grad(|| {
-            for slot in &mut self.slots {
-                let grad = slot.param.grad();
-                if slot.param.kind() != slot.kind && grad.defined() {
-                    slot.take(&grad, Sums::Float32);
-                    slot.param.zero_grad();
-                }
-            }
-        });
     }
 
     /// Has the next step scale the gradients to the global norm `max_grad_norm` if they exceed it; returns the norm before

@@ -1,9 +1,9 @@
 //! A frozen model whose weights live on the host: its layers come to the device one after the other, once for all the rows of a step.
 
 use super::logps::{Group, Packed};
+use crate::architecture::{Config, TextConfig};
 use crate::error::Result;
 use crate::model::Qwen2Audio;
-use crate::model::config::{Config, TextConfig};
 use crate::model::language::Layer;
 use crate::model::params::Params;
 use crate::recipe::Numerics;

@@ -5,10 +5,10 @@
 pub mod measured;
 pub mod rollouts;
 
+use aqa_bench::architecture::Config;
 use aqa_bench::audio::{self, Features};
 use aqa_bench::model::Qwen2Audio;
 use aqa_bench::model::checkpoint::Checkpoint;
-use aqa_bench::model::config::Config;
 use aqa_bench::model::mask::LeftPadded;
 use aqa_bench::recipe::Dtype;
 use aqa_bench::sampling::Filters;

@@ -11,7 +11,7 @@ mod sizes;
 
 pub use fit::{Capacity, Fit, check};
 pub use passes::Rows;
-pub use phases::{STEP_PARAMETERS, evaluation, training};
+pub use phases::{MOMENT_BLOCK, STEP_PARAMETERS, evaluation, training};
 pub use sizes::{Counts, adapters, counts};
 
 use super::{Data, Plan, Policy, Stage, Work};
@@ -117,7 +117,7 @@ pub struct Forecast {
 impl Forecast {
     fn most(&self, bytes: impl Fn(&Phase) -> u64) -> &Phase {
         // There is always a phase: both constructors make several.
-        self.phases.iter().max_by_key(|phase| bytes(phase)).unwrap_or(&self.phases[0])
+        self.phases.iter().max_by_key(|phase| bytes(phase)).expect("a forecast has phases")
     }
 
     /// The phase that takes most of a device that is not the host.

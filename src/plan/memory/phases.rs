@@ -11,8 +11,8 @@ use crate::recipe::{Activations, Dtype, Eval, Master, Method, Moments, Numerics,
 const PROGRAM: u64 = 250_000_000;
 /// Parameters that the optimizer's step takes at a time; see `train/optimizer`.
 pub const STEP_PARAMETERS: u64 = 1 << 22;
-/// Parameters that share a scale among 8-bit moments.
-const BLOCK: u64 = 256;
+/// Parameters that share a scale among 8-bit moments; see `train/moments`.
+pub const MOMENT_BLOCK: u64 = 256;
 
 /// The settled parts of a training stage: what it holds however long its rows are.
 struct Settled<'a> {
@@ -97,7 +97,7 @@ impl Settled<'_> {
     fn moments(&self) -> u64 {
         match self.train.memory.moments {
             Moments::Float32 => self.trained * 2 * FLOAT32,
-            Moments::Int8 => self.trained * 2 + 2 * FLOAT32 * self.trained.div_ceil(BLOCK),
+            Moments::Int8 => self.trained * 2 + 2 * FLOAT32 * self.trained.div_ceil(MOMENT_BLOCK),
         }
     }
 

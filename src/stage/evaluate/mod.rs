@@ -50,7 +50,7 @@ pub(super) fn run(ctx: &Context<'_>, job: &Job<'_>, partial: &Path) -> Result<()
     check(job.eval, &examples)?;
     let policy = ctx.load_policy(job.policy, ctx.device)?;
     let filters = Filters::resolve(&job.eval.decoding, &policy.generation_config)?;
-    let hearing = listen(job.eval, &policy, &examples)?;
+    let hearing = listen(job.eval, &policy, &examples, &ctx.clips)?;
 
     let mut log = Appender::open(&folder.samples())?;
     let recorded = jsonl::read::<Sample>(&folder.samples())?.rows;
@@ -63,8 +63,7 @@ pub(super) fn run(ctx: &Context<'_>, job: &Job<'_>, partial: &Path) -> Result<()
     // Batches are cut from the whole list, so that a question meets the same neighbours whether or not the run was interrupted.
     let missing = |batch: &&[Example]| batch.iter().any(|e| !samples.contains_key(&e.id));
     let batches: Vec<&[Example]> = examples.chunks(job.eval.batch_size).filter(missing).collect();
-    let clips = Clips::default();
-    let reader = Reader::new(job.eval, &policy, &clips);
+    let reader = Reader::new(job.eval, &policy, &ctx.clips);
     let batches = batches.into_iter().map(|batch| (batch, reader.batch(batch)));
     ahead(WAITING, batches, |batches| -> Result<()> {
         for (batch, prepared) in batches {
@@ -115,9 +114,9 @@ const LOOK_AT: usize = 16;
 
 /// Tests on the first clips that can tell whether the policy hears them; says so when it does not. A question that cannot be put is passed
 /// over here, and is a failed record later.
-fn listen(eval: &Eval, policy: &Checkpoint, examples: &[Example]) -> Result<Option<Hearing>> {
+fn listen(eval: &Eval, policy: &Checkpoint, examples: &[Example], clips: &Clips) -> Result<Option<Hearing>> {
     let clip = |example: &Example| {
-        prepare(example, eval.prompt, &policy.tokenizer, &policy.template, &Clips::default()).ok()?;
+        prepare(example, eval.prompt, &policy.tokenizer, &policy.template, clips).ok()?;
         Some((audio::load(&example.audio).ok()?.samples, prompt::text(eval.prompt, example)))
     };
     let found = hearing::hearing(policy, examples.iter().take(LOOK_AT).filter_map(clip), LISTEN_TO)?;
