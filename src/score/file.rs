@@ -1,6 +1,6 @@
 //! Scoring a predictions file: MMAU's JSON with a prediction in each row.
 
-use super::{Judged, Score, judge, score_rows};
+use super::{Judged, Score, judge, ordinary, score_rows};
 use crate::data::mmau::{self, Place};
 use crate::data::{Example, Problems, Row, id_of};
 use crate::error::{Context, Error, Result};
@@ -38,12 +38,15 @@ pub fn score_file(predictions: &Path, rule: Rule, dataset: Option<&Path>) -> Res
     let examples = dataset.map(|file| Ok((file, mmau::load(file, Path::new(""))?))).transpose()?;
     match &examples {
         Some((file, examples)) => score_slice(&bytes, &name, rule, Some((&file.display().to_string(), examples))),
-        None => score_slice(&bytes, &name, rule, None),
+        None => match ordinary::score(&bytes, rule) {
+            Some(score) => Ok(score),
+            None => score_slice(&bytes, &name, rule, None),
+        },
     }
 }
 
 /// [`score_file`] on the content of a file; `dataset` is the name and the questions of a data set.
-fn score_slice(bytes: &[u8], name: &str, rule: Rule, dataset: Option<(&str, &[Example])>) -> Result<Score> {
+pub(super) fn score_slice(bytes: &[u8], name: &str, rule: Rule, dataset: Option<(&str, &[Example])>) -> Result<Score> {
     let known: Option<HashMap<&str, &Example>> =
         dataset.map(|(_, examples)| examples.iter().map(|e| (e.id.as_str(), e)).collect());
     let rows = mmau::rows_with(&[&KEYS[..], &NEEDED].concat(), bytes, name)?;

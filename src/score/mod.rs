@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 mod file;
 mod floors;
 pub mod official;
+mod ordinary;
 pub mod stats;
 mod table;
 
@@ -99,7 +100,7 @@ pub fn rule_name(rule: Rule) -> &'static str {
 }
 
 /// Judges what counts as the answer (see [`extract`]) by a rule; never gives [`Verdict::Failed`].
-pub fn judge(rule: Rule, answer: &str, prediction: &str, choices: &[String]) -> Verdict {
+pub fn judge(rule: Rule, answer: &str, prediction: &str, choices: &[impl AsRef<str>]) -> Verdict {
     match rule {
         Rule::Official => official::judge(answer, prediction, choices),
     }
@@ -136,7 +137,10 @@ pub fn score_rows<'a>(rule: Rule, rows: impl IntoIterator<Item = Judged<'a>>, mi
             [(&mut task, row.task), (&mut difficulty, row.difficulty), (&mut sub_category, row.sub_category)]
         {
             if !name.is_empty() {
-                cells.entry(name.to_owned()).or_default().count(row.verdict);
+                match cells.get_mut(name) {
+                    Some(cell) => cell.count(row.verdict),
+                    None => cells.entry(name.to_owned()).or_default().count(row.verdict),
+                }
             }
         }
     }

@@ -23,7 +23,7 @@ fn has(sorted: &[&str], token: &str) -> bool {
 /// answer's. Options whose token set is the answer's are no other options. Order and repetition do not matter.
 ///
 /// A prediction without any token is no answer; the script counts it as not correct.
-pub fn judge(answer: &str, prediction: &str, choices: &[String]) -> Verdict {
+pub fn judge(answer: &str, prediction: &str, choices: &[impl AsRef<str>]) -> Verdict {
     let (prediction, answer) = (prediction.to_lowercase(), answer.to_lowercase());
     let (predicted, gold) = (sorted(&prediction), sorted(&answer));
     if predicted.is_empty() {
@@ -34,8 +34,8 @@ pub fn judge(answer: &str, prediction: &str, choices: &[String]) -> Verdict {
     }
     // A token beyond the answer's makes the option another one.
     let betrays =
-        |choice: &String| tokens(&choice.to_lowercase()).any(|token| !has(&gold, token) && has(&predicted, token));
-    if choices.iter().any(betrays) { Verdict::Wrong } else { Verdict::Correct }
+        |choice: &str| tokens(&choice.to_lowercase()).any(|token| !has(&gold, token) && has(&predicted, token));
+    if choices.iter().any(|choice| betrays(choice.as_ref())) { Verdict::Wrong } else { Verdict::Correct }
 }
 
 #[cfg(test)]
