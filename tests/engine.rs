@@ -4,10 +4,11 @@
 
 mod support;
 
+use aqa_bench::audio::{Features, mel};
 use aqa_bench::error::Kind as ErrorKind;
 use aqa_bench::generate::{Completion, Request, Stop, generate};
 use aqa_bench::model::Qwen2Audio;
-use aqa_bench::model::encoder::{Encoder, frames_needed, pooled_length};
+use aqa_bench::model::encoder::{Encoder, frames_needed, of_like_length, pooled_length};
 use aqa_bench::recipe::Numerics;
 use aqa_bench::recipe::Optimizer;
 use aqa_bench::sampling::Filters;
@@ -154,6 +155,26 @@ fn the_encoder_on_trimmed_frames_equals_the_encoder_on_thirty_seconds() {
             }
         }
     }
+}
+
+/// Clips of unlike length are encoded apart; which clips stand beside one, and in which order, is nothing to it.
+#[test]
+fn clips_of_unlike_length_are_encoded_apart_and_come_back_in_order() {
+    let frames = [600, 2900, 590, 40, 450, 3000, 601, 2100];
+    assert_eq!(of_like_length(&frames), [vec![5, 1], vec![7], vec![6, 0, 2, 4], vec![3]]);
+    assert_eq!(of_like_length(&[300, 250, 299, 101]), [vec![0, 1, 2, 3]]);
+    assert_eq!(of_like_length(&[]), Vec::<Vec<usize>>::new());
+    let noise = |seed, seconds: f64| {
+        let samples =
+            (0..(16_000.0 * seconds) as u64).map(|i| 0.1 * Key::derive(seed, "clip", &[]).normal(i, 0) as f32);
+        mel::log_mel(&samples.collect::<Vec<f32>>())
+    };
+    let clips = [noise(1, 3.0), noise(2, 9.0), noise(3, 3.1), noise(4, 0.5), noise(5, 9.0)];
+    let model = in_kind(&checkpoint("mha").model, Kind::Double);
+    let encode = |clips: &[&Features]| no_grad(|| model.encode_audio(clips)).unwrap();
+    let together = encode(&clips.iter().collect::<Vec<_>>());
+    let alone: Vec<Tensor> = clips.iter().map(|clip| encode(&[clip])).collect();
+    close_to_largest("fast/encoder-float64", "unlike clips", &together, &Tensor::cat(&alone, 0));
 }
 
 /// Every length from the shortest that makes an embedding on: the last valid frames are the ones a wrong cut would lose.

@@ -1,4 +1,4 @@
-//! The packed rows of training, in which completions share their prompt, equal the plain way: one row a completion, padded on the left,
+//! The packed rows of training, in which completions share their prompt and what they begin with, equal the plain way: one row a completion, padded on the left,
 //! audio repeated, no packing.
 #![cfg(feature = "torch")]
 
@@ -10,7 +10,7 @@ use aqa_bench::model::mask::LeftPadded;
 use aqa_bench::model::params::EMBED_POSITIONS;
 use aqa_bench::recipe::Numerics;
 use aqa_bench::seeds::Key;
-use aqa_bench::train::logps::{Group, completion_logprobs};
+use aqa_bench::train::logps::{Group, Packed, completion_logprobs};
 use support::*;
 use tch::{Device, Kind, Tensor};
 
@@ -32,6 +32,10 @@ fn batches() -> Vec<(&'static str, Batch)> {
     let mut heard = completion(6, 70);
     heard[2] = PLACEHOLDER;
     heard[3] = PLACEHOLDER;
+    // What a policy says that has learnt the format: one beginning, a few answers, some of them again and again.
+    let (begin, end) = (completion(4, 90)[..3].to_vec(), completion(3, 91));
+    let alike =
+        |answers: &[usize]| answers.iter().map(|&n| [&begin, &completion(n, 95)[..n - 1], &end].concat()).collect();
     vec![
         ("one completion", vec![("one", group(&[5], 1))]),
         ("a group of five", vec![("half", group(&[7, 1, 12, 3, 12], 10))]),
@@ -43,6 +47,17 @@ fn batches() -> Vec<(&'static str, Batch)> {
         (
             "a sampled audio placeholder",
             vec![("two", vec![vec![PLACEHOLDER, ENDS[0]], heard, completion(3, 60)]), ("odd", group(&[2, 2, 2], 80))],
+        ),
+        (
+            "one beginning, equal answers",
+            vec![("one", alike(&[3, 5, 3, 3, 5, 9])), ("half", alike(&[2, 2, 2, 2, 2, 2]))],
+        ),
+        (
+            "one that is cut where another goes on, groups of two sizes",
+            vec![
+                ("odd", vec![begin.clone(), [&begin[..], &end].concat(), begin[..1].to_vec()]),
+                ("long", vec![end.clone()]),
+            ],
         ),
     ]
 }
@@ -147,6 +162,23 @@ fn packed_rows_equal_one_row_a_completion() {
     }
 }
 
+/// Equal completions cost one, a common beginning is there once, and no position is asked twice what comes next.
+#[test]
+fn what_completions_share_is_computed_once() {
+    let odd = case("odd");
+    let packed = |completions: &[&[i64]]| {
+        let group = [Group { prompt: &odd.ids, audio: odd.audio(), completions: completions.to_vec() }];
+        let packed = Packed::new(&group, PAD, Device::Cpu).unwrap();
+        let asked = ids(&packed.predictors);
+        assert_eq!(asked.iter().collect::<std::collections::BTreeSet<_>>().len(), asked.len());
+        (packed.positions.size()[1] - odd.ids.len() as i64, asked.len())
+    };
+    assert_eq!(packed(&[&[1, 2, 3]]), (3, 3));
+    assert_eq!(packed(&[&[1i64, 2, 3][..]; 8]), (3, 3));
+    assert_eq!(packed(&[&[1, 2, 3], &[1, 2, 4, 5], &[1, 2]]), (5, 4));
+    assert_eq!(packed(&[&[1, 2], &[2, 1]]), (4, 3));
+}
+
 #[test]
 fn groups_that_cannot_be_packed_are_refused() {
     let model = checkpoint("mha").model;
@@ -155,7 +187,7 @@ fn groups_that_cannot_be_packed_are_refused() {
     let refused = |groups: &[Group<'_>]| {
         completion_logprobs(&model, groups, PAD, Numerics::Fp32Logprobs).err().map(|e| e.to_string())
     };
-    assert!(refused(&[group(vec![&end]), group(vec![&end, &end])]).unwrap().contains("groups of one size"));
+    assert!(refused(&[group(vec![&end]), group(vec![])]).unwrap().contains("at least one token"));
     assert!(refused(&[group(vec![&end, &[]])]).unwrap().contains("at least one token"));
     assert!(refused(&[]).is_some());
     let deaf = Group { prompt: &odd.ids, audio: Vec::new(), completions: vec![&end] };

@@ -57,6 +57,25 @@ pub fn pooled_length(valid: i64) -> i64 {
     ((conv_length(valid) - 2).div_euclid(2) + 1).max(0)
 }
 
+/// Clips, by their frames, in batches: the longest first, and with it all that have three quarters of it or lack less than two seconds. One batch keeps the
+/// order of the clips.
+pub fn of_like_length(frames: &[i64]) -> Vec<Vec<usize>> {
+    let alike = |longest: i64, own: i64| 4 * own >= 3 * longest || longest - own < 200;
+    let longest = frames.iter().copied().max().unwrap_or(0);
+    let mut order: Vec<usize> = (0..frames.len()).collect();
+    if !frames.iter().all(|&own| alike(longest, own)) {
+        order.sort_by_key(|&i| std::cmp::Reverse(frames[i]));
+    }
+    let mut batches: Vec<Vec<usize>> = Vec::new();
+    for i in order {
+        match batches.last_mut() {
+            Some(batch) if alike(frames[batch[0]], frames[i]) => batch.push(i),
+            _ => batches.push(vec![i]),
+        }
+    }
+    batches
+}
+
 impl Encoder {
     /// Reads `audio_tower.*`.
     pub fn new(config: &AudioConfig, params: &Params) -> Result<Self> {

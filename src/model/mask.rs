@@ -49,14 +49,11 @@ impl LeftPadded {
     }
 }
 
-/// The mask of packed rows. `segments` `[B, T]`: -1 padding, 0 the shared prompt, g > 0 the g-th completion. A token sees what stands
-/// before it in its prompt and in its own segment: completions of one row never see each other.
-pub fn packed_mask(segments: &Tensor) -> Tensor {
-    let t = segments.size()[1];
-    let at = Tensor::arange(t, (Kind::Int64, segments.device()));
+/// The mask of packed rows. `ends` `[B, T]`: the first position that no longer sees a token. A prompt's token is seen to the end of the
+/// row; one of a completion, by what continues it (completions of one row never see each other); padding, by itself alone.
+pub fn packed_mask(ends: &Tensor) -> Tensor {
+    let t = ends.size()[1];
+    let at = Tensor::arange(t, (Kind::Int64, ends.device()));
     let (query, key) = (at.view([1, t, 1]), at.view([1, 1, t]));
-    let (own, other) = (segments.unsqueeze(2), segments.unsqueeze(1)); // [B, T, 1], [B, 1, T]
-    let visible = other.eq(0).logical_or(&other.eq_tensor(&own)).logical_and(&other.ge(0));
-    let mask = key.le_tensor(&query).logical_and(&visible).logical_or(&key.eq_tensor(&query));
-    mask.unsqueeze(1)
+    key.le_tensor(&query).logical_and(&query.lt_tensor(&ends.unsqueeze(1))).unsqueeze(1)
 }

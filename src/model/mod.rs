@@ -20,7 +20,7 @@ use crate::architecture::Config;
 use crate::audio::Features;
 use crate::error::{Error, Result};
 use crate::recipe::Dtype;
-use encoder::{Encoder, frames_needed, pooled_length};
+use encoder::{Encoder, frames_needed, of_like_length, pooled_length};
 use language::Language;
 use layers::Linear;
 use params::Params;
@@ -106,8 +106,32 @@ impl Qwen2Audio {
         (Tensor::from_slice(&values).view(shape).to_device(self.device), valid)
     }
 
-    /// Clips to embeddings in the language model's space, `[tokens of all clips, hidden]`, clips in order.
+    /// Clips to embeddings in the language model's space, `[tokens of all clips, hidden]`, clips in order. Those of like length go together, so that none is
+    /// padded by much.
+    ///
+    /// # Errors
+    /// Internal, as [`Encoder::forward`].
     pub fn encode_audio(&self, clips: &[&Features]) -> Result<Tensor> {
+        let lengths: Vec<i64> = clips.iter().map(|f| f.valid_frames as i64).collect();
+        let batches = of_like_length(&lengths);
+        if batches.len() < 2 {
+            return self.encode_together(clips);
+        }
+        let (mut encoded, mut starts, mut next) = (Vec::with_capacity(batches.len()), vec![0; clips.len()], 0);
+        for batch in &batches {
+            encoded.push(self.encode_together(&batch.iter().map(|&i| clips[i]).collect::<Vec<_>>())?);
+            for &i in batch {
+                starts[i] = next;
+                next += pooled_length(lengths[i]);
+            }
+        }
+        let rows = starts.iter().zip(&lengths).flat_map(|(&start, &length)| start..start + pooled_length(length));
+        let rows = Tensor::from_slice(&rows.collect::<Vec<i64>>()).to_device(self.device);
+        Ok(Tensor::cat(&encoded, 0).index_select(0, &rows))
+    }
+
+    /// As [`Self::encode_audio`], all clips padded to the longest.
+    fn encode_together(&self, clips: &[&Features]) -> Result<Tensor> {
         let (features, valid) = self.input_features(clips);
         let encoded = self.audio_tower.forward(&features, &valid)?; // [clips, F/4, d_model]
         let (_, stride, d_model) = encoded.size3().map_err(|e| Error::internal(e.to_string()))?;

@@ -159,6 +159,7 @@ fn memory(memory: wire::Memory, questions_per_step: usize) -> Memory {
         reference: memory.reference.unwrap_or_default(),
         optimizer: memory.optimizer.unwrap_or_default(),
         moments: memory.moments.unwrap_or_default(),
+        micro_batch_tokens: memory.micro_batch_tokens,
         rollout_batch: memory.rollout_batch.filter(|&n| n != questions_per_step),
     }
 }

@@ -101,6 +101,7 @@ pub(super) struct Memory {
     pub reference: Option<Place>,
     pub optimizer: Option<Place>,
     pub moments: Option<Moments>,
+    pub micro_batch_tokens: Option<usize>,
     pub rollout_batch: Option<usize>,
 }
 

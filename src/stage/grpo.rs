@@ -38,19 +38,18 @@ pub(super) fn step(trainer: &Trainer<'_>, settings: &Grpo, batch: &Batch<'_>, op
     let count = (batch.questions.len() * settings.group_size) as f64;
     let tokens = out.completion_tokens as f64;
     let mut kl = 0.0;
-    let parts: Vec<Vec<Group<'_>>> = batch
-        .questions
-        .chunks(trainer.train.micro_batch)
-        .zip(rollouts.chunks(trainer.train.micro_batch))
-        .map(|(questions, rollouts)| questions.iter().zip(rollouts).map(|(q, r)| group(q, r)).collect())
-        .collect();
+    let groups: Vec<Group<'_>> = batch.questions.iter().zip(&rollouts).map(|(q, r)| group(q, r)).collect();
+    let places = trainer.parts(&groups);
+    let parts: Vec<Vec<Group<'_>>> =
+        places.iter().map(|part| part.iter().map(|&i| groups[i].clone()).collect()).collect();
     let references = trainer.references(&parts)?;
-    for (i, (groups, rollouts)) in parts.iter().zip(rollouts.chunks(trainer.train.micro_batch)).enumerate() {
-        let advantages: Vec<f64> = rollouts.iter().flat_map(|r| r.group.advantages.iter().copied()).collect();
+    for (i, (groups, places)) in parts.iter().zip(&places).enumerate() {
+        let rollouts = || places.iter().map(|&place| &rollouts[place]);
+        let advantages: Vec<f64> = rollouts().flat_map(|r| r.group.advantages.iter().copied()).collect();
         let advantages =
             Tensor::from_slice(&advantages).to_device(trainer.policy.model.device()).to_kind(trainer.wide());
         let mut kls = None;
-        let (policy, mean) = trainer.backward(groups, batch, optimizer, |policy| {
+        let (policy, mean) = trainer.backward(groups, parts.len() > 1, optimizer, |policy| {
             let own = policy.logprobs.detach();
             let output = loss(&Inputs {
                 logprobs: &policy.logprobs,
@@ -64,7 +63,7 @@ pub(super) fn step(trainer: &Trainer<'_>, settings: &Grpo, batch: &Batch<'_>, op
         })?;
         out.loss += mean.double_value(&[]);
         kl += kls.map_or(0.0, |kls| kls.sum(kls.kind()).double_value(&[])) / count;
-        let here: usize = rollouts.iter().flat_map(|r| r.completions.iter().map(|c| c.ids.len())).sum();
+        let here: usize = rollouts().flat_map(|r| r.completions.iter().map(|c| c.ids.len())).sum();
         out.entropy += policy.entropy * here as f64 / tokens;
     }
     out.kl = Some(kl);

@@ -1,7 +1,7 @@
 //! One SFT step: cross-entropy on `<answer>…</answer>` and the end token, mean over the answer tokens of the step.
 
 use super::metrics::Step;
-use super::train::{Batch, Trainer};
+use super::train::{Batch, Question, Trainer};
 use crate::error::{Error, Result};
 use crate::train::logps::Group;
 use crate::train::optimizer::AdamW;
@@ -20,24 +20,20 @@ pub(super) fn step(trainer: &Trainer<'_>, batch: &Batch<'_>, optimizer: &mut Ada
     }
     let tokens: usize = targets.iter().map(Vec::len).sum();
     let mut out = Step { completion_tokens: tokens as u64, ..Step::default() };
-    for (questions, targets) in
-        batch.questions.chunks(trainer.train.micro_batch).zip(targets.chunks(trainer.train.micro_batch))
-    {
-        let groups: Vec<Group<'_>> = questions
-            .iter()
-            .zip(targets)
-            .map(|(q, target)| Group {
-                prompt: &q.prepared.ids,
-                audio: vec![&q.prepared.features],
-                completions: vec![target],
-            })
-            .collect();
-        let (scored, loss) = trainer.backward(&groups, batch, optimizer, |scored| {
+    let groups: Vec<Group<'_>> = batch.questions.iter().zip(&targets).map(|(q, target)| group(q, target)).collect();
+    let parts = trainer.parts(&groups);
+    for part in &parts {
+        let groups: Vec<Group<'_>> = part.iter().map(|&i| groups[i].clone()).collect();
+        let (scored, loss) = trainer.backward(&groups, parts.len() > 1, optimizer, |scored| {
             -(&scored.logprobs * &scored.mask).sum(trainer.wide()) / tokens as f64
         })?;
         out.loss += loss.double_value(&[]);
-        let share = targets.iter().map(Vec::len).sum::<usize>() as f64 / tokens as f64;
+        let share = part.iter().map(|&i| targets[i].len()).sum::<usize>() as f64 / tokens as f64;
         out.entropy += scored.entropy * share;
     }
     Ok(out)
+}
+
+fn group<'a>(question: &'a Question<'_>, target: &'a [i64]) -> Group<'a> {
+    Group { prompt: &question.prepared.ids, audio: vec![&question.prepared.features], completions: vec![target] }
 }

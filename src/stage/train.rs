@@ -20,6 +20,7 @@ use crate::reward;
 use crate::train::logps::{Group, Logprobs, completion_logprobs};
 use crate::train::optimizer::{AdamW, Sums};
 use crate::train::order::Order;
+use crate::train::parts::parts;
 use crate::train::recompute;
 use crate::train::schedule::learning_rate;
 use crate::train::streamed::Streamed;
@@ -49,15 +50,15 @@ pub(super) enum Reference {
 }
 
 impl Trainer<'_> {
-    /// Runs a part of the step and adds the gradient of its loss to what is there; both without gradient.
+    /// Runs a part of the step, one of `several` or all of it, and adds the gradient of its loss to what is there; both without gradient.
     pub(super) fn backward(
         &self,
         groups: &[Group<'_>],
-        batch: &Batch<'_>,
+        several: bool,
         optimizer: &mut AdamW,
         loss: impl FnOnce(&Logprobs) -> Tensor,
     ) -> Result<(Logprobs, Tensor)> {
-        let (policy, sums) = (&self.policy, self.sums(batch));
+        let (policy, sums) = (&self.policy, self.sums(several));
         if self.train.memory.activations == Activations::Recompute {
             return recompute::backward(
                 &policy.model,
@@ -90,9 +91,14 @@ impl Trainer<'_> {
         }
     }
 
+    /// The questions of a step, in the parts that go through the model at once: places in the step.
+    pub(super) fn parts(&self, groups: &[Group<'_>]) -> Vec<Vec<usize>> {
+        let lengths: Vec<usize> = groups.iter().map(Group::tokens).collect();
+        parts(&lengths, self.train.micro_batch, self.train.memory.micro_batch_tokens)
+    }
+
     /// In what kind the parts of this step are summed.
-    fn sums(&self, batch: &Batch<'_>) -> Sums {
-        let several = batch.questions.len() > self.train.micro_batch;
+    fn sums(&self, several: bool) -> Sums {
         if several && self.train.numerics == Numerics::Fp32Logprobs { Sums::Float32 } else { Sums::Own }
     }
 

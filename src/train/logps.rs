@@ -1,6 +1,7 @@
-//! Log-probabilities of completions, the prompt shared: each question runs as one packed row, prompt first, its completions behind it,
-//! none of which sees another. Audio is encoded once a question. The tests hold this to the plain way, one row a completion.
+//! Log-probabilities of completions, the prompt shared: each question runs as one packed row, prompt first, its completions behind it as a tree, so that
+//! what they begin with in common runs once too. Audio is encoded once a question. The tests hold this to the plain way, one row a completion.
 
+use super::tree::Tree;
 use crate::audio::Features;
 use crate::error::{Error, Result};
 use crate::model::Qwen2Audio;
@@ -10,7 +11,7 @@ use crate::recipe::Numerics;
 use tch::{Device, Kind, Tensor};
 
 /// A question with its completions.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Group<'a> {
     /// Prompt ids, audio placeholders expanded.
     pub prompt: &'a [i64],
@@ -18,6 +19,13 @@ pub struct Group<'a> {
     pub audio: Vec<&'a Features>,
     /// Token ids of each completion, up to and including its first end token; none may be empty.
     pub completions: Vec<&'a [i64]>,
+}
+
+impl Group<'_> {
+    /// Tokens of its row: the prompt, and each completion token once for all completions that begin the same way up to it.
+    pub fn tokens(&self) -> usize {
+        self.prompt.len() + Tree::new(&self.completions).tokens.len()
+    }
 }
 
 /// Results over N completions (all groups in order) of at most C tokens.
@@ -34,86 +42,104 @@ pub struct Logprobs {
 /// Where everything stands in the packed rows, on the host.
 struct Layout {
     prompts: LeftPadded,
-    /// Completion tokens of each row, each completion padded to C: `[B][G*C]`.
+    /// Completion tokens of each row, padded on the right to one length: `[B][T]`.
     tails: Vec<Vec<i64>>,
-    segments: Vec<i64>,
+    /// Of each position of each row, the first one that no longer sees it; see [`packed_mask`].
+    ends: Vec<i64>,
     positions: Vec<i64>,
-    /// Flat index into `[B*L]` of the position that predicts each real completion token, and that token.
+    /// Flat index into `[B*L]` of the positions that predict completion tokens, each once.
     predictors: Vec<i64>,
-    targets: Vec<i64>,
-    /// For each cell of `[N, C]` the index of its token among the real ones; their number where there is none.
+    /// Of each token of the trees, the predictor it stands behind, and the token.
+    targets: Vec<(i64, i64)>,
+    /// For each cell of `[N, C]` the index of its token among `targets`; their number where there is none.
     cells: Vec<i64>,
     longest: i64,
-    count: i64,
 }
 
 impl Layout {
     fn new(groups: &[Group<'_>], pad: i64) -> Result<Self> {
-        let per_group = groups.first().map_or(0, |g| g.completions.len());
-        let lengths = || groups.iter().flat_map(|g| g.completions.iter().map(|c| c.len()));
-        if per_group == 0 || groups.iter().any(|g| g.completions.len() != per_group) || lengths().any(|n| n == 0) {
-            return Err(Error::internal("packed rows need groups of one size and completions of at least one token"));
+        let completions = || groups.iter().flat_map(|g| g.completions.iter());
+        if groups.is_empty() || groups.iter().any(|g| g.completions.is_empty()) || completions().any(|c| c.is_empty()) {
+            return Err(Error::internal("packed rows need questions, with completions of at least one token"));
         }
-        let longest = lengths().max().unwrap_or(0);
+        let longest = completions().map(|c| c.len()).max().unwrap_or(0);
         let prompts: Vec<Vec<i64>> = groups.iter().map(|g| g.prompt.to_vec()).collect();
         let prompts = LeftPadded::new(&prompts, pad);
-        let head = prompts.len() as usize;
-        let row_len = head + per_group * longest;
+        let trees: Vec<Tree> = groups.iter().map(|g| Tree::new(&g.completions)).collect();
+        let tail = trees.iter().map(|tree| tree.tokens.len()).max().unwrap_or(0);
         let mut layout = Self {
+            prompts,
             tails: Vec::new(),
-            segments: Vec::with_capacity(groups.len() * row_len),
-            positions: Vec::with_capacity(groups.len() * row_len),
+            ends: Vec::new(),
+            positions: Vec::new(),
             predictors: Vec::new(),
             targets: Vec::new(),
-            cells: Vec::with_capacity(groups.len() * per_group * longest),
+            cells: Vec::with_capacity(completions().count() * longest),
             longest: longest as i64,
-            count: (groups.len() * per_group) as i64,
-            prompts,
         };
-        for (b, group) in groups.iter().enumerate() {
-            let pads = layout.prompts.pads[b] as usize;
-            let prompt_len = head - pads;
-            layout.segments.extend((0..head).map(|i| if i < pads { -1 } else { 0 }));
-            layout.positions.extend((0..head).map(|i| i.saturating_sub(pads) as i64));
-            let mut tail = Vec::with_capacity(per_group * longest);
-            for (g, completion) in group.completions.iter().enumerate() {
-                let start = b * row_len + head + g * longest;
-                for j in 0..longest {
-                    layout.positions.push((prompt_len + j) as i64);
-                    let real = j < completion.len();
-                    layout.segments.push(if real { g as i64 + 1 } else { -1 });
-                    tail.push(if real { completion[j] } else { pad });
-                    layout.cells.push(if real { layout.targets.len() as i64 } else { -1 });
-                    if real {
-                        let before = if j == 0 { b * row_len + head - 1 } else { start + j - 1 };
-                        layout.predictors.push(before as i64);
-                        layout.targets.push(completion[j]);
-                    }
-                }
-            }
-            layout.tails.push(tail);
+        for (row, tree) in trees.iter().enumerate() {
+            layout.row(row, tree, tail, pad);
         }
         let none = layout.targets.len() as i64;
         layout.cells.iter_mut().filter(|c| **c < 0).for_each(|c| *c = none);
         Ok(layout)
+    }
+
+    /// Completion tokens, those of equal completions each for itself.
+    fn real(&self) -> usize {
+        self.cells.iter().filter(|&&cell| cell < self.targets.len() as i64).count()
+    }
+
+    /// Adds a row: the prompt, the tree of its completions, and padding up to `tail` tokens behind the prompt.
+    fn row(&mut self, row: usize, tree: &Tree, tail: usize, pad: i64) {
+        let head = self.prompts.len() as usize;
+        let (pads, length) = (self.prompts.pads[row] as usize, head + tail);
+        self.ends.extend((0..head).map(|i| if i < pads { i + 1 } else { length } as i64));
+        self.positions.extend((0..head).map(|i| i.saturating_sub(pads) as i64));
+        self.ends.extend(tree.ends.iter().map(|end| (head + end) as i64));
+        self.positions.extend(tree.depths.iter().map(|depth| (head - pads + depth) as i64));
+        let own = tree.tokens.len();
+        self.ends.extend((own..tail).map(|i| (head + i + 1) as i64));
+        self.positions.extend((own..tail).map(|_| 0));
+        self.tails.push(tree.tokens.iter().copied().chain((own..tail).map(|_| pad)).collect());
+
+        let first = self.targets.len() as i64;
+        // Of the prompt's last position and of every token, its place among the predictors.
+        let mut places: Vec<Option<i64>> = vec![None; 1 + own];
+        for (before, &token) in tree.before.iter().zip(&tree.tokens) {
+            let from = before.map_or(0, |before| 1 + before);
+            let place = *places[from].get_or_insert_with(|| {
+                self.predictors.push((row * length + head - 1 + from) as i64);
+                self.predictors.len() as i64 - 1
+            });
+            self.targets.push((place, token));
+        }
+        for path in &tree.paths {
+            self.cells.extend((0..self.longest as usize).map(|j| path.get(j).map_or(-1, |&i| first + i as i64)));
+        }
     }
 }
 
 /// Log-probability of each token `[…]` under its logits `[…, vocab]`, and the entropy (nats, without gradient) of what it was drawn from: of the whole
 /// vocabulary, at temperature 1. By `numerics` in float32 for 16-bit logits, or in the logits' own kind (trl 0.15.2 `selective_log_softmax`).
 pub fn token_logprobs(logits: &Tensor, tokens: &Tensor, numerics: Numerics) -> (Tensor, Tensor) {
+    let (all, entropies) = distributions(logits, numerics);
+    (all.gather(-1, &tokens.unsqueeze(-1), false).squeeze_dim(-1), entropies)
+}
+
+/// Log-probabilities of the whole vocabulary and entropies; see [`token_logprobs`].
+fn distributions(logits: &Tensor, numerics: Numerics) -> (Tensor, Tensor) {
     let wide = wide(logits.kind());
     let kind = if numerics == Numerics::ReferenceBf16 { logits.kind() } else { wide };
     let all = logits.to_kind(kind).log_softmax(-1, None::<Kind>);
-    let own = all.gather(-1, &tokens.unsqueeze(-1), false).squeeze_dim(-1);
     let entropies = tch::no_grad(|| -(all.exp() * &all).sum_dim_intlist([-1i64].as_slice(), false, wide));
-    (own, entropies)
+    (all, entropies)
 }
 
 /// Log-probabilities of every completion token given its prompt and what stands before it; see [`token_logprobs`].
 ///
 /// # Errors
-/// Internal, when groups differ in size, a completion is empty, or audio and placeholders disagree.
+/// Internal, when a completion is empty, or audio and placeholders disagree.
 pub fn completion_logprobs(model: &Qwen2Audio, groups: &[Group<'_>], pad: i64, numerics: Numerics) -> Result<Logprobs> {
     let packed = Packed::new(groups, pad, model.device())?;
     let hidden = model.language().forward(
@@ -135,7 +161,7 @@ pub struct Packed<'a> {
     pub positions: Tensor,
     /// Who sees whom `[B, 1, L, L]`.
     pub mask: Tensor,
-    /// The positions that predict the N real completion tokens, in the flattened `[B * L]`.
+    /// The P positions that predict completion tokens, in the flattened `[B * L]`.
     pub predictors: Tensor,
 }
 
@@ -143,11 +169,11 @@ impl<'a> Packed<'a> {
     /// Lays the groups out.
     ///
     /// # Errors
-    /// Internal, when groups differ in size or a completion is empty.
+    /// Internal, when a question has no completion or an empty one.
     pub fn new(groups: &'a [Group<'a>], pad: i64, device: Device) -> Result<Self> {
         let layout = Layout::new(groups, pad)?;
         let rows = |values: &[i64]| Tensor::from_slice(values).to_device(device).view([groups.len() as i64, -1]);
-        let (positions, mask) = (rows(&layout.positions), packed_mask(&rows(&layout.segments)));
+        let (positions, mask) = (rows(&layout.positions), packed_mask(&rows(&layout.ends)));
         let predictors = Tensor::from_slice(&layout.predictors).to_device(device);
         Ok(Self { groups, layout, device, positions, mask, predictors })
     }
@@ -166,20 +192,29 @@ impl<'a> Packed<'a> {
         Ok(Tensor::cat(&[&head, &tail], 1))
     }
 
-    /// Log-probabilities under the hidden states `[N, hidden]` of the predictors.
+    /// Log-probabilities under the hidden states `[P, hidden]` of the predictors.
     pub fn score(&self, model: &Qwen2Audio, hidden: &Tensor, numerics: Numerics) -> Logprobs {
         let layout = &self.layout;
         let tensor = |values: &[i64]| Tensor::from_slice(values).to_device(self.device);
-        let logits = model.language().logits(hidden);
-        let (tokens, entropies) = token_logprobs(&logits, &tensor(&layout.targets), numerics);
-        let entropy = entropies.mean(None::<Kind>).double_value(&[]);
+        let logits = model.language().logits(hidden); // [P, vocab]
+        let (all, entropies) = distributions(&logits, numerics);
+        let (places, tokens): (Vec<i64>, Vec<i64>) = layout.targets.iter().copied().unzip();
+        let vocab = logits.size()[1];
+        let picks: Vec<i64> = places.iter().zip(&tokens).map(|(place, token)| place * vocab + token).collect();
+        // No pick stands there twice, so that their gradients are in no sum whose order is open.
+        let tokens = all.view([-1]).index_select(0, &tensor(&picks));
 
-        let kind = tokens.kind();
-        let padded = Tensor::cat(&[&tokens, &Tensor::zeros([1], (kind, self.device))], 0);
+        let (kind, none) = (tokens.kind(), layout.targets.len() as i64);
         let cells = tensor(&layout.cells);
-        let shape = [layout.count, layout.longest];
-        let logprobs = padded.index_select(0, &cells).view(shape);
-        let mask = cells.lt(layout.targets.len() as i64).to_kind(kind).view(shape);
+        let spread = |values: &Tensor| {
+            let padded = Tensor::cat(&[values, &Tensor::zeros([1], (values.kind(), self.device))], 0);
+            // A shared token takes up gradients from several cells: an embedding sums them in a settled order, on a GPU too.
+            Tensor::embedding(&padded.unsqueeze(1), &cells, -1, false, false).view([-1, layout.longest])
+        };
+        let logprobs = spread(&tokens);
+        let mask = cells.lt(none).to_kind(kind).view([-1, layout.longest]);
+        let entropies = spread(&entropies.index_select(0, &tensor(&places)));
+        let entropy = entropies.sum(None::<Kind>).double_value(&[]) / layout.real() as f64;
         Logprobs { logprobs, mask, entropy }
     }
 }

@@ -21,8 +21,8 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Tokens of the packed rows: a question's completions stand behind its prompt.
-    fn tokens(self) -> u64 {
+    /// Tokens of the packed rows: a question's completions stand behind its prompt, as many as there are when no two begin alike.
+    pub(super) fn tokens(self) -> u64 {
         self.questions * self.row()
     }
 

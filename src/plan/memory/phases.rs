@@ -51,7 +51,7 @@ pub fn training(config: &Config, train: &Train, audio: u64) -> Result<Forecast> 
     // The clips of a step are there from its start to its end.
     let clips = settled.model().clips(train.questions_per_step, audio);
     phases.iter_mut().skip(1).for_each(|phase| phase.host.push((Part::Clips, clips)));
-    Ok(Forecast { phases, rows: rows(train, audio, train.micro_batch) })
+    Ok(Forecast { phases, rows: settled.part(audio) })
 }
 
 impl Settled<'_> {
@@ -101,13 +101,21 @@ impl Settled<'_> {
         }
     }
 
-    fn parts_of_a_step(&self) -> usize {
-        self.train.questions_per_step.div_ceil(self.train.micro_batch)
+    /// The longest rows that go through at once. A budget that ends within a row counts as the whole of it: shorter rows may fill it.
+    fn part(&self, audio: u64) -> Rows {
+        let bounded = |tokens: usize| (tokens as u64).div_ceil(rows(self.train, audio, 1).tokens()).max(1) as usize;
+        let most = self.train.memory.micro_batch_tokens.map_or(usize::MAX, bounded);
+        rows(self.train, audio, self.train.micro_batch.min(most))
+    }
+
+    /// Whether a step may have several parts.
+    fn several(&self) -> bool {
+        self.train.questions_per_step > self.train.micro_batch || self.train.memory.micro_batch_tokens.is_some()
     }
 
     /// Bytes of the gradients that stand between the parts of a step: float32 sums of a bfloat16 policy's, where there are several.
     fn held(&self) -> u64 {
-        let sums = self.parts_of_a_step() > 1 && self.train.numerics == Numerics::Fp32Logprobs;
+        let sums = self.several() && self.train.numerics == Numerics::Fp32Logprobs;
         self.trained * if sums { FLOAT32 } else { self.width }
     }
 
@@ -123,7 +131,7 @@ impl Settled<'_> {
     /// All references of a step come before its first gradient.
     fn reference(&self, audio: u64) -> [Phase; 2] {
         let (bare, width) = (Passes { config: self.config, lora: None }, bytes(self.config.dtype));
-        let rows = rows(self.train, audio, self.train.micro_batch);
+        let rows = self.part(audio);
         // What stands around the layers, and one of them at a time.
         let passing = (self.counts.ends + self.counts.layer) * width;
         let waiting = match self.train.memory.reference {
@@ -139,10 +147,10 @@ impl Settled<'_> {
     /// The end of the forward pass, the gradient of the logits, and the end of the backward pass: between the last two activations go as gradients come,
     /// so that nothing between them takes more than both.
     fn passes(&self, audio: u64) -> [Phase; 3] {
-        let (model, rows) = (self.model(), rows(self.train, audio, self.train.micro_batch));
+        let (model, rows) = (self.model(), self.part(audio));
         let kept = self.train.memory.activations == Activations::Keep;
         let activations = if kept { model.kept(rows) } else { model.inputs(rows) };
-        let held = if self.parts_of_a_step() > 1 { self.held() } else { 0 };
+        let held = if self.several() { self.held() } else { 0 };
         let head = if self.train.lora.is_some() { 0 } else { self.counts.largest * self.width };
         // With everything kept the gradients of a part come at once; with recomputation layer by layer, and are added as they come. The embedding's
         // comes twice, from prompts and from completions, when the layers are through.

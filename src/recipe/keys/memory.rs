@@ -22,6 +22,11 @@ const STAGE: &[Key] = &[
         "Where master weights and moments live and the step is computed; the same numbers but for the device's own rounding. Default: device.",
     ),
     Key::optional(
+        "micro_batch_tokens",
+        POSITIVE,
+        "Tokens that go through the policy at once, prompts, completions and padding: as many questions as fit go together, those of like length; one that is longer goes alone. Changes memory and speed, not the result beyond rounding. Default: no bound but micro_batch.",
+    ),
+    Key::optional(
         "moments",
         Shape::Choice(&["float32", "int8"]),
         "Number type of AdamW's moments; int8 is not exact: every step rounds them to 8 bits in blocks of 256. Default: float32.",

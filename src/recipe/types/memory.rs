@@ -20,6 +20,9 @@ pub struct Memory {
     /// Number type of AdamW's moments.
     #[serde(skip_serializing_if = "is_default")]
     pub moments: Moments,
+    /// Tokens that go through the policy at once, those of padding among them; `None` is no bound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub micro_batch_tokens: Option<usize>,
     /// Questions whose completions are drawn at once; `None` is all of the step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rollout_batch: Option<usize>,
