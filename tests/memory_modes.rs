@@ -6,7 +6,8 @@ mod support;
 use aqa_bench::model::Qwen2Audio;
 use aqa_bench::model::lora::Adapters;
 use aqa_bench::recipe::{Activations, Lora, Master, Memory, Moments, Numerics, Optimizer, Place};
-use aqa_bench::train::logps::{Group, Logprobs, completion_logprobs};
+use aqa_bench::train::head;
+use aqa_bench::train::logps::{Group, Logprobs, Scoring, completion_logprobs};
 use aqa_bench::train::optimizer::{AdamW, Sums};
 use aqa_bench::train::recompute;
 use aqa_bench::train::streamed::Streamed;
@@ -38,23 +39,55 @@ fn loss(scored: &Logprobs) -> Tensor {
 }
 
 /// Losses and gradients of a step in two parts.
-fn gradients(model: &Qwen2Audio, activations: Activations) -> (Vec<f64>, BTreeMap<String, Tensor>) {
+fn gradients(model: &Qwen2Audio, activations: Activations, rows: i64) -> (Vec<f64>, BTreeMap<String, Tensor>) {
     let (cases, mut optimizer) = (cases(), AdamW::new(model.params(), &ADAM));
-    let losses = parts(&cases).iter().map(|groups| one_part(model, groups, activations, &mut optimizer)).collect();
+    let scoring = Scoring { numerics: NUMERICS, rows };
+    let mut one = |groups: Vec<Group<'_>>| one_part(model, &groups, activations, scoring, &mut optimizer);
+    let losses = parts(&cases).into_iter().map(&mut one).collect();
     (losses, optimizer.gradients())
 }
 
-fn one_part(model: &Qwen2Audio, groups: &[Group<'_>], activations: Activations, optimizer: &mut AdamW) -> f64 {
-    let sums = Sums::Float32;
-    let loss = match activations {
-        Activations::Recompute => recompute::backward(model, groups, PAD, NUMERICS, (optimizer, sums), loss).unwrap().1,
-        Activations::Keep => {
-            let loss = loss(&completion_logprobs(model, groups, PAD, NUMERICS).unwrap());
-            optimizer.backward(&loss, sums);
-            loss
-        }
+fn one_part(
+    model: &Qwen2Audio,
+    groups: &[Group<'_>],
+    activations: Activations,
+    scoring: Scoring,
+    optimizer: &mut AdamW,
+) -> f64 {
+    let training = (optimizer, Sums::Float32);
+    let (_, loss) = match activations {
+        Activations::Recompute => recompute::backward(model, groups, PAD, scoring, training, loss).unwrap(),
+        Activations::Keep => head::keep(model, groups, PAD, scoring, training, loss).unwrap(),
     };
     loss.double_value(&[])
+}
+
+/// Some rows of logits at a time, in either mode: the same log-probabilities, and gradients that differ by the order of the sums over rows.
+#[test]
+fn logits_some_rows_at_a_time_give_the_same_loss_and_gradients() {
+    for (name, allowed) in [("mha", 1e-5), ("tied", 1e-5), ("bf16", 1e-2)] {
+        let model = trainable(&checkpoint(name).model);
+        let (losses, whole) = gradients(&model, Activations::Keep, i64::MAX);
+        for (activations, rows) in [(Activations::Keep, 4), (Activations::Recompute, 4), (Activations::Keep, 1)] {
+            let (found, some) = gradients(&model, activations, rows);
+            for (a, b) in losses.iter().zip(&found) {
+                assert!((a - b).abs() <= 1e-6 * a.abs(), "{name}: {a} and {b}");
+            }
+            assert_eq!(whole.len(), some.len());
+            for (key, gradient) in &whole {
+                let apart = difference(gradient, &some[key]) / gradient.abs().max().double_value(&[]);
+                assert!(apart <= allowed, "{name}: {key} differs by {apart:e} with {rows} rows");
+            }
+        }
+        let cases = cases();
+        let scored = |rows| {
+            let scoring = Scoring { numerics: NUMERICS, rows };
+            let groups: Vec<Group<'_>> = cases.iter().map(group).collect();
+            no_grad(|| completion_logprobs(&model, &groups, PAD, scoring)).unwrap()
+        };
+        let (whole, some) = (scored(i64::MAX), scored(3));
+        assert!(difference(&whole.logprobs, &some.logprobs) <= 1e-5 && (whole.entropy - some.entropy).abs() < 1e-5);
+    }
 }
 
 /// A tied embedding takes its gradient from both ends: the only sum whose order differs.
@@ -62,8 +95,8 @@ fn one_part(model: &Qwen2Audio, groups: &[Group<'_>], activations: Activations, 
 fn recomputed_activations_give_the_same_loss_and_gradients() {
     for name in ["mha", "gqa", "tied", "bf16"] {
         let model = trainable(&checkpoint(name).model);
-        let (losses, kept) = gradients(&model, Activations::Keep);
-        let (again, recomputed) = gradients(&model, Activations::Recompute);
+        let (losses, kept) = gradients(&model, Activations::Keep, 512);
+        let (again, recomputed) = gradients(&model, Activations::Recompute, 512);
         assert_eq!(losses, again, "{name}");
         assert!(losses.iter().all(|loss| loss.abs() > 1e-3));
         assert_eq!(kept.keys().collect::<Vec<_>>(), recomputed.keys().collect::<Vec<_>>());
@@ -86,8 +119,8 @@ fn adapters_recompute_too_wherever_they_sit() {
         adapters.iter().for_each(|(_, tensor)| _ = tensor.shallow_clone().g_add_scalar_(0.01));
         let model = model.with_adapters(adapters).unwrap();
         model.params().require_grad();
-        let (losses, kept) = gradients(&model, Activations::Keep);
-        let (again, recomputed) = gradients(&model, Activations::Recompute);
+        let (losses, kept) = gradients(&model, Activations::Keep, 512);
+        let (again, recomputed) = gradients(&model, Activations::Recompute, 512);
         assert_eq!((losses, kept.len()), (again, recomputed.len()));
         for (key, gradient) in &kept {
             assert!(gradient.equal(&recomputed[key]), "{targets:?}: {key}");
@@ -121,7 +154,7 @@ fn trained(name: &str, memory: &Memory, resumed: bool) -> (Vec<f64>, Vec<(String
             optimizer.restore(&state).unwrap();
         }
         for groups in parts(&cases) {
-            losses.push(one_part(&model, &groups, memory.activations, &mut optimizer));
+            losses.push(one_part(&model, &groups, memory.activations, NUMERICS.into(), &mut optimizer));
         }
         assert!(optimizer.clip().unwrap() > 0.0);
         // Small enough that most updates are below one step of bfloat16.

@@ -3,7 +3,7 @@
 use aqa_bench::architecture::Config;
 use aqa_bench::plan::memory::{Capacity, Fit, Forecast, Part, counts, training};
 use aqa_bench::plan::{self, Plan};
-use aqa_bench::recipe::{self, Activations, Dtype, Lora, Master, Method, Moments, Numerics, Place, Train};
+use aqa_bench::recipe::{self, Activations, Dtype, Lora, Master, Memory, Method, Moments, Numerics, Place, Train};
 use std::path::Path;
 
 /// The paper's recipe over the published configuration.
@@ -18,9 +18,11 @@ fn published() -> Config {
     Config::load(Path::new("tests/inputs/qwen2-audio")).unwrap()
 }
 
-/// The training stage of the paper's recipe.
+/// The training stage of the paper's recipe, everything kept on the device and one question at a time.
 fn stage() -> Train {
-    recipe::load(Path::new("recipes/r1-aqa.yaml"), &[]).unwrap().train.remove(0)
+    let recipe = recipe::load(Path::new("recipes/r1-aqa.yaml"), &[]).unwrap();
+    let train = recipe.train.into_iter().next().unwrap();
+    Train { memory: Memory::default(), micro_batch: 1, ..train }
 }
 
 fn forecast(train: &Train) -> Forecast {
@@ -40,6 +42,9 @@ const SETTLED: [Part; 5] = [Part::Weights, Part::Gradients, Part::Master, Part::
 fn about(found: f64, gigabytes: f64) {
     assert!((found - gigabytes).abs() < 0.1, "expected {gigabytes} GB, found {found}");
 }
+
+/// Nothing of the recipe's memory settings.
+const PLAIN: [&str; 2] = ["train.grpo.memory={activations: keep}", "train.grpo.micro_batch=1"];
 
 #[test]
 fn the_published_model_has_its_published_size() {
@@ -81,10 +86,12 @@ fn full_training_fits_one_h200_and_with_the_optimizer_on_the_host_one_80_gb_card
         let plan = paper(sets);
         plan.fit(plan.stage("grpo").unwrap(), &Capacity::Apart { device: Some(device), host }).unwrap()
     };
-    let h200 = ["train.grpo.memory={master: split, reference: host, activations: recompute, rollout_batch: 4}"];
-    assert_eq!(fits(&h200, 149_000_000_000, None), Fit::Fits);
-    assert!(matches!(fits(&[], 149_000_000_000, None), Fit::Lacks(_)));
-    let h100 = ["train.grpo.memory={optimizer: host, reference: host, activations: recompute, rollout_batch: 4}"];
+    // The recipe as it stands, with 8 GB to spare.
+    assert_eq!(fits(&[], 141_000_000_000, None), Fit::Fits);
+    assert!(matches!(fits(&PLAIN, 149_000_000_000, None), Fit::Lacks(_)));
+    let h100 = [
+        "train.grpo.memory={optimizer: host, reference: host, activations: recompute, micro_batch_tokens: 4096, rollout_batch: 4}",
+    ];
     assert_eq!(fits(&h100, 85_000_000_000, Some(128 << 30)), Fit::Fits);
     assert!(
         matches!(fits(&h100, 85_000_000_000, Some(64 << 30)), Fit::Lacks(why) if why.contains("of the host's memory"))
@@ -140,11 +147,15 @@ fn longer_rows_and_larger_parts_take_more() {
         Method::Grpo(settings) => f(settings),
         Method::Sft => unreachable!(),
     };
+    // A budget that the longest row does not fill lets two in, one that it fills lets one.
+    let budget = |t: &mut Train| (t.micro_batch, t.memory.micro_batch_tokens) = (16, Some(512 + 8 * 256 + 1));
+    assert_eq!(more(budget).rows.questions, 2);
+    assert_eq!(more(|t| (t.micro_batch, t.memory.micro_batch_tokens) = (16, Some(512 + 8 * 256))).rows.questions, 1);
     let mut longer = stage();
     grpo(&mut longer, |settings| settings.rollout.max_new_tokens = 512);
     let mut wider = stage();
     grpo(&mut wider, |settings| settings.group_size = 16);
-    for larger in [more(|t| t.micro_batch = 2), forecast(&longer), forecast(&wider)] {
+    for larger in [more(|t| t.micro_batch = 2), more(budget), forecast(&longer), forecast(&wider)] {
         let forward = |f: &Forecast| f.phases.iter().find(|p| p.name == "forward").unwrap().on_device();
         assert!(forward(&larger) > forward(&base));
     }
@@ -158,7 +169,7 @@ fn longer_rows_and_larger_parts_take_more() {
 /// What is offered as a way out is one by the plan's own arithmetic, and settings that would be refused are not offered.
 #[test]
 fn ways_out_help_and_are_accepted() {
-    let plan = paper(&[]);
+    let plan = paper(&PLAIN);
     let capacity = Capacity::Apart { device: Some(149_000_000_000), host: None };
     let Fit::Lacks(why) = plan.fit(plan.stage("grpo").unwrap(), &capacity).unwrap() else { panic!("it fits") };
     assert!(why.starts_with("needs ") && !why.contains('\n'), "{why}");
@@ -168,7 +179,7 @@ fn ways_out_help_and_are_accepted() {
     let before = plan.memory(plan.stage("grpo").unwrap()).unwrap().unwrap().device().on_device();
     for way in singles {
         let way = way.trim().trim_matches('\'');
-        let changed = paper(&[way]);
+        let changed = paper(&[&PLAIN[..], &[way]].concat());
         let after = changed.memory(changed.stage("grpo").unwrap()).unwrap().unwrap().device().on_device();
         assert!(after < before, "{way}: {after} is not below {before}");
     }
@@ -186,12 +197,18 @@ fn what_is_not_known_is_said() {
 /// A stage from before the keys existed keeps its fingerprint when the defaults are spelt out; any other setting makes another stage.
 #[test]
 fn defaults_of_memory_are_in_no_fingerprint() {
-    let print = |sets: &[&str]| paper(sets).stage("grpo").unwrap().fingerprint.clone();
+    let print = |sets: &[&str]| paper(&[&PLAIN, sets].concat()).stage("grpo").unwrap().fingerprint.clone();
     let spelt = "train.grpo.memory={activations: keep, master: float32, reference: device, optimizer: device, moments: float32, rollout_batch: 16}";
     assert_eq!(print(&[spelt]), print(&[]));
-    for set in
-        ["activations=recompute", "master=split", "reference=host", "optimizer=host", "moments=int8", "rollout_batch=2"]
-    {
+    for set in [
+        "activations=recompute",
+        "master=split",
+        "reference=host",
+        "optimizer=host",
+        "moments=int8",
+        "rollout_batch=2",
+        "micro_batch_tokens=9",
+    ] {
         assert_ne!(print(&[&format!("train.grpo.memory.{set}")]), print(&[]), "{set}");
     }
 }

@@ -12,11 +12,13 @@ use serde_json::{Value, json};
 fn computes(kind: &str) -> u32 {
     match kind {
         // 2: the accuracy reward asks math-verify before it compares strings. 3: as sft's 2, and rollouts decode with other roundings.
-        "grpo" => 3,
-        // 2: the record says whether the policy heard, and how answers were taken. 3: decoding rounds otherwise.
-        "evaluate" => 3,
-        // 2: the last layer computes only what is asked for, and the optimizer works in pieces: other roundings.
-        "sft" => 2,
+        // 4: as sft's 3, and completions share what they begin with.
+        "grpo" => 4,
+        // 2: the record says whether the policy heard, and how answers were taken. 3: decoding rounds otherwise. 4: as sft's 3.
+        "evaluate" => 4,
+        // 2: the last layer computes only what is asked for, and the optimizer works in pieces: other roundings. 3: clips of unlike length are
+        // encoded apart.
+        "sft" => 3,
         _ => 1,
     }
 }

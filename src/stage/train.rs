@@ -17,6 +17,7 @@ use crate::prompt::chat::ChatTemplate;
 use crate::prompt::tokens::TextTokenizer;
 use crate::recipe::{Activations, Dtype, Master, Method, Numerics, Place, RewardName, Train};
 use crate::reward;
+use crate::train::head;
 use crate::train::logps::{Group, Logprobs, completion_logprobs};
 use crate::train::optimizer::{AdamW, Sums};
 use crate::train::order::Order;
@@ -59,20 +60,11 @@ impl Trainer<'_> {
         loss: impl FnOnce(&Logprobs) -> Tensor,
     ) -> Result<(Logprobs, Tensor)> {
         let (policy, sums) = (&self.policy, self.sums(several));
-        if self.train.memory.activations == Activations::Recompute {
-            return recompute::backward(
-                &policy.model,
-                groups,
-                policy.pad,
-                self.train.numerics,
-                (optimizer, sums),
-                loss,
-            );
+        let (model, numerics, training) = (&policy.model, self.train.numerics, (optimizer, sums));
+        match self.train.memory.activations {
+            Activations::Keep => head::keep(model, groups, policy.pad, numerics, training, loss),
+            Activations::Recompute => recompute::backward(model, groups, policy.pad, numerics, training, loss),
         }
-        let scored = completion_logprobs(&policy.model, groups, policy.pad, self.train.numerics)?;
-        let loss = loss(&scored);
-        optimizer.backward(&loss, sums);
-        Ok((Logprobs { logprobs: scored.logprobs.detach(), ..scored }, loss.detach()))
     }
 
     /// Log-probabilities of the reference for each part of a step, where there is one. They come before the policy's pass: the two need their room

@@ -7,7 +7,10 @@ use crate::error::{Error, Result};
 use crate::model::Qwen2Audio;
 use crate::model::mask::{LeftPadded, packed_mask};
 use crate::model::params::wide;
+use crate::native::grad_enabled;
+use crate::plan::memory::LOGIT_ROWS;
 use crate::recipe::Numerics;
+use std::ops::Range;
 use tch::{Device, Kind, Tensor};
 
 /// A question with its completions.
@@ -39,6 +42,23 @@ pub struct Logprobs {
     pub entropy: f64,
 }
 
+/// How log-probabilities are computed.
+#[derive(Debug, Clone, Copy)]
+pub struct Scoring {
+    /// In what number type.
+    pub numerics: Numerics,
+    /// Rows of logits at once.
+    pub rows: i64,
+}
+
+impl From<Numerics> for Scoring {
+    /// The reference has all logits at once, and sums up what they give to the output head there.
+    fn from(numerics: Numerics) -> Self {
+        let rows = if numerics == Numerics::ReferenceBf16 { i64::MAX } else { LOGIT_ROWS as i64 };
+        Self { numerics, rows }
+    }
+}
+
 /// Where everything stands in the packed rows, on the host.
 struct Layout {
     prompts: LeftPadded,
@@ -49,7 +69,7 @@ struct Layout {
     positions: Vec<i64>,
     /// Flat index into `[B*L]` of the positions that predict completion tokens, each once.
     predictors: Vec<i64>,
-    /// Of each token of the trees, the predictor it stands behind, and the token.
+    /// Of each token of the trees, the predictor it stands behind, and the token; by predictor.
     targets: Vec<(i64, i64)>,
     /// For each cell of `[N, C]` the index of its token among `targets`; their number where there is none.
     cells: Vec<i64>,
@@ -106,16 +126,23 @@ impl Layout {
         let first = self.targets.len() as i64;
         // Of the prompt's last position and of every token, its place among the predictors.
         let mut places: Vec<Option<i64>> = vec![None; 1 + own];
+        let mut targets = Vec::with_capacity(own);
         for (before, &token) in tree.before.iter().zip(&tree.tokens) {
             let from = before.map_or(0, |before| 1 + before);
             let place = *places[from].get_or_insert_with(|| {
                 self.predictors.push((row * length + head - 1 + from) as i64);
                 self.predictors.len() as i64 - 1
             });
-            self.targets.push((place, token));
+            targets.push((place, token));
         }
+        // By predictor, so that some predictors have a stretch of them.
+        let mut order: Vec<usize> = (0..own).collect();
+        order.sort_by_key(|&i| targets[i].0);
+        self.targets.extend(order.iter().map(|&i| targets[i]));
+        let mut stands = vec![0; own];
+        order.iter().zip(first..).for_each(|(&i, at)| stands[i] = at);
         for path in &tree.paths {
-            self.cells.extend((0..self.longest as usize).map(|j| path.get(j).map_or(-1, |&i| first + i as i64)));
+            self.cells.extend((0..self.longest as usize).map(|j| path.get(j).map_or(-1, |&i| stands[i])));
         }
     }
 }
@@ -140,16 +167,14 @@ fn distributions(logits: &Tensor, numerics: Numerics) -> (Tensor, Tensor) {
 ///
 /// # Errors
 /// Internal, when a completion is empty, or audio and placeholders disagree.
-pub fn completion_logprobs(model: &Qwen2Audio, groups: &[Group<'_>], pad: i64, numerics: Numerics) -> Result<Logprobs> {
+pub fn completion_logprobs(
+    model: &Qwen2Audio,
+    groups: &[Group<'_>],
+    pad: i64,
+    numerics: impl Into<Scoring>,
+) -> Result<Logprobs> {
     let packed = Packed::new(groups, pad, model.device())?;
-    let hidden = model.language().forward(
-        &packed.embeds(model)?,
-        &packed.positions,
-        &packed.mask,
-        Some(&packed.predictors),
-        None,
-    );
-    Ok(packed.score(model, &hidden, numerics))
+    Ok(packed.score(model, &packed.hidden(model)?, numerics.into()))
 }
 
 /// Packed rows on their device: what stands before the layers of the language model, and what behind them.
@@ -192,28 +217,72 @@ impl<'a> Packed<'a> {
         Ok(Tensor::cat(&[&head, &tail], 1))
     }
 
-    /// Log-probabilities under the hidden states `[P, hidden]` of the predictors.
-    pub fn score(&self, model: &Qwen2Audio, hidden: &Tensor, numerics: Numerics) -> Logprobs {
-        let layout = &self.layout;
-        let tensor = |values: &[i64]| Tensor::from_slice(values).to_device(self.device);
-        let logits = model.language().logits(hidden); // [P, vocab]
-        let (all, entropies) = distributions(&logits, numerics);
-        let (places, tokens): (Vec<i64>, Vec<i64>) = layout.targets.iter().copied().unzip();
-        let vocab = logits.size()[1];
-        let picks: Vec<i64> = places.iter().zip(&tokens).map(|(place, token)| place * vocab + token).collect();
-        // No pick stands there twice, so that their gradients are in no sum whose order is open.
-        let tokens = all.view([-1]).index_select(0, &tensor(&picks));
+    /// Hidden states `[P, hidden]` of the predictors.
+    ///
+    /// # Errors
+    /// Internal, when audio and placeholders disagree.
+    pub(super) fn hidden(&self, model: &Qwen2Audio) -> Result<Tensor> {
+        let embeds = self.embeds(model)?;
+        Ok(model.language().forward(&embeds, &self.positions, &self.mask, Some(&self.predictors), None))
+    }
 
-        let (kind, none) = (tokens.kind(), layout.targets.len() as i64);
-        let cells = tensor(&layout.cells);
+    /// Log-probabilities under the hidden states `[P, hidden]` of the predictors. Where no gradient is wanted, some rows of logits at a time.
+    pub fn score(&self, model: &Qwen2Audio, hidden: &Tensor, scoring: Scoring) -> Logprobs {
+        let rows = if grad_enabled() { self.len() } else { scoring.rows };
+        let some: Vec<_> =
+            self.stretches(rows).map(|rows| self.tokens(model, hidden, rows, scoring.numerics)).collect();
+        let (tokens, entropies): (Vec<_>, Vec<_>) = some.into_iter().unzip();
+        self.spread(&Tensor::cat(&tokens, 0), &Tensor::cat(&entropies, 0))
+    }
+
+    /// The number of predictors.
+    pub(super) fn len(&self) -> i64 {
+        self.layout.predictors.len() as i64
+    }
+
+    /// All predictors, so many at a time.
+    pub(super) fn stretches(&self, rows: i64) -> impl Iterator<Item = Range<i64>> + use<> {
+        let len = self.len();
+        (0..len).step_by(rows.clamp(1, len) as usize).map(move |start| start..(start + rows).min(len))
+    }
+
+    /// Log-probabilities and entropies of the tokens `[T]` that some predictors stand before; `hidden` is that of all.
+    pub(super) fn tokens(
+        &self,
+        model: &Qwen2Audio,
+        hidden: &Tensor,
+        rows: Range<i64>,
+        numerics: Numerics,
+    ) -> (Tensor, Tensor) {
+        let logits = model.language().logits(&hidden.narrow(0, rows.start, rows.end - rows.start)); // [rows, vocab]
+        let vocab = logits.size()[1];
+        let (all, entropies) = distributions(&logits, numerics);
+        let (places, picks): (Vec<i64>, Vec<i64>) = self.layout.targets[self.targets(&rows)]
+            .iter()
+            .map(|(place, token)| (place - rows.start, (place - rows.start) * vocab + token))
+            .unzip();
+        let [places, picks] = [places, picks].map(|values| Tensor::from_slice(&values).to_device(self.device));
+        // No pick stands there twice, so that their gradients are in no sum whose order is open.
+        (all.view([-1]).index_select(0, &picks), entropies.index_select(0, &places))
+    }
+
+    /// Where the tokens of some predictors stand among all.
+    pub(super) fn targets(&self, rows: &Range<i64>) -> Range<usize> {
+        let at = |row: i64| self.layout.targets.partition_point(|(place, _)| *place < row);
+        at(rows.start)..at(rows.end)
+    }
+
+    /// Log-probabilities and entropies of the tokens to those of the completions, which may share them.
+    pub(super) fn spread(&self, tokens: &Tensor, entropies: &Tensor) -> Logprobs {
+        let layout = &self.layout;
+        let cells = Tensor::from_slice(&layout.cells).to_device(self.device);
         let spread = |values: &Tensor| {
             let padded = Tensor::cat(&[values, &Tensor::zeros([1], (values.kind(), self.device))], 0);
             // A shared token takes up gradients from several cells: an embedding sums them in a settled order, on a GPU too.
             Tensor::embedding(&padded.unsqueeze(1), &cells, -1, false, false).view([-1, layout.longest])
         };
-        let logprobs = spread(&tokens);
-        let mask = cells.lt(none).to_kind(kind).view([-1, layout.longest]);
-        let entropies = spread(&entropies.index_select(0, &tensor(&places)));
+        let (logprobs, entropies) = (spread(tokens), spread(entropies));
+        let mask = cells.lt(layout.targets.len() as i64).to_kind(tokens.kind()).view([-1, layout.longest]);
         let entropy = entropies.sum(None::<Kind>).double_value(&[]) / layout.real() as f64;
         Logprobs { logprobs, mask, entropy }
     }

@@ -2,6 +2,7 @@
 
 pub mod advantage;
 pub mod grpo;
+pub mod head;
 pub mod logps;
 pub mod moments;
 pub mod optimizer;

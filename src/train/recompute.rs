@@ -1,12 +1,12 @@
 //! A backward pass that keeps the input of each layer and runs the layer again, instead of keeping all that it computed: a third more
 //! computation, the same operations on the same numbers.
 
-use super::logps::{Group, Logprobs, Packed};
+use super::head::{self, through};
+use super::logps::{Group, Logprobs, Packed, Scoring};
 use super::optimizer::{AdamW, Sums};
 use crate::error::Result;
 use crate::model::Qwen2Audio;
-use crate::recipe::Numerics;
-use tch::{Kind, Tensor, no_grad};
+use tch::{Tensor, no_grad};
 
 /// Parameters of the language model's layers.
 const LAYERS: &str = "language_model.model.layers.";
@@ -22,7 +22,7 @@ pub fn backward(
     model: &Qwen2Audio,
     groups: &[Group<'_>],
     pad: i64,
-    numerics: Numerics,
+    scoring: impl Into<Scoring>,
     (optimizer, sums): (&mut AdamW, Sums),
     loss: impl FnOnce(&Logprobs) -> Tensor,
 ) -> Result<(Logprobs, Tensor)> {
@@ -41,11 +41,12 @@ pub fn backward(
     });
 
     let x = x.set_requires_grad(true);
-    let scored = packed.score(model, &language.finish(&x), numerics);
-    let loss = loss(&scored);
     let behind = |name: &str| name.starts_with("language_model.") && !name.starts_with(LAYERS);
-    let mut grad = optimizer.backward_from(&loss, &[&x], behind, sums).remove(0);
-    drop(x);
+    let hidden = language.finish(&x);
+    let how = (&packed, scoring.into());
+    let (scored, loss, mut grads) = head::backward(how, model, &hidden, (optimizer, sums), (&[&x], behind), loss);
+    let mut grad = grads.remove(0);
+    drop((x, hidden));
     for (i, layer) in language.layers().iter().enumerate().rev() {
         let Some(x) = inputs.pop() else { break };
         let x = x.set_requires_grad(true);
@@ -59,11 +60,5 @@ pub fn backward(
         let before = |name: &str| name.starts_with(EMBEDDING) || !name.starts_with("language_model.");
         optimizer.backward_from(&root, &[], before, sums);
     }
-    let logprobs = Logprobs { logprobs: scored.logprobs.detach(), ..scored };
-    Ok((logprobs, loss.detach()))
-}
-
-/// A number whose gradient in `y` is `grad`: 1 times each entry, which is exact.
-fn through(y: &Tensor, grad: &Tensor) -> Tensor {
-    (y * grad).sum(None::<Kind>)
+    Ok((scored, loss))
 }

@@ -56,7 +56,7 @@ impl Streamed {
                 }
             }
             let score = |(packed, _, x): &(Packed<'_>, _, Tensor)| {
-                packed.score(&ends, &ends.language().finish(x), numerics).logprobs
+                packed.score(&ends, &ends.language().finish(x), numerics.into()).logprobs
             };
             Ok(rows.iter().map(score).collect())
         })

@@ -11,7 +11,7 @@ mod sizes;
 
 pub use fit::{Capacity, Fit, check};
 pub use passes::Rows;
-pub use phases::{MOMENT_BLOCK, STEP_PARAMETERS, evaluation, training};
+pub use phases::{LOGIT_ROWS, MOMENT_BLOCK, STEP_PARAMETERS, evaluation, training};
 pub use sizes::{Counts, adapters, counts};
 
 use super::{Data, Plan, Policy, Stage, Work};

@@ -31,7 +31,7 @@ impl Rows {
     }
 
     /// Completion tokens: rows of logits.
-    fn predicted(self) -> u64 {
+    pub(super) fn predicted(self) -> u64 {
         self.questions * self.group * self.completion
     }
 
@@ -138,16 +138,16 @@ impl Passes<'_> {
         rows.tokens() * hidden * (FLOAT32 + e + e) + rows.predicted() * hidden * e
     }
 
-    /// Log-probabilities over the vocabulary: logits, their float32 copy where they have 16 bits, log-softmax, and for the entropy its
+    /// Log-probabilities over the vocabulary, so many rows at once: logits, their float32 copy where they have 16 bits, log-softmax, and for the entropy its
     /// exponential and a product, all at once.
-    pub fn logits(&self, rows: Rows) -> u64 {
-        let numbers = rows.predicted() * self.config.text.vocab_size as u64;
+    pub fn logits(&self, rows: u64) -> u64 {
+        let numbers = rows * self.config.text.vocab_size as u64;
         numbers * (self.width() + 3 * FLOAT32)
     }
 
     /// What the gradient of the logits needs at once: log-softmax, the gradients before and after it, and in 16 bits once more.
-    pub fn logits_backward(&self, rows: Rows) -> u64 {
-        let numbers = rows.predicted() * self.config.text.vocab_size as u64;
+    pub fn logits_backward(&self, rows: u64) -> u64 {
+        let numbers = rows * self.config.text.vocab_size as u64;
         numbers * (3 * FLOAT32 + if self.copies() { self.width() } else { 0 })
     }
 

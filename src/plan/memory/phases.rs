@@ -11,6 +11,8 @@ use crate::recipe::{Activations, Dtype, Eval, Master, Method, Moments, Numerics,
 const PROGRAM: u64 = 250_000_000;
 /// Parameters that the optimizer's step takes at a time; see `train/optimizer`.
 pub const STEP_PARAMETERS: u64 = 1 << 22;
+/// Rows of logits that a pass of training or of the reference has at once; see `train/head`.
+pub const LOGIT_ROWS: u64 = 512;
 /// Parameters that share a scale among 8-bit moments; see `train/moments`.
 pub const MOMENT_BLOCK: u64 = 256;
 
@@ -119,6 +121,14 @@ impl Settled<'_> {
         self.trained * if sums { FLOAT32 } else { self.width }
     }
 
+    /// Rows of logits at once.
+    fn logit_rows(&self, rows: Rows) -> u64 {
+        match self.train.numerics {
+            Numerics::Fp32Logprobs => rows.predicted().min(LOGIT_ROWS),
+            Numerics::ReferenceBf16 => rows.predicted(),
+        }
+    }
+
     fn model(&self) -> Passes<'_> {
         Passes { config: self.config, lora: self.train.lora.as_ref() }
     }
@@ -140,7 +150,8 @@ impl Settled<'_> {
             Place::Host => bare.stream(super::rows(self.train, audio, self.train.questions_per_step)),
         };
         let layers = vec![(Part::Activations, bare.working(rows) + waiting)];
-        let logits = vec![(Part::Activations, bare.stream(rows) + waiting), (Part::Logits, bare.logits(rows))];
+        let logits =
+            vec![(Part::Activations, bare.stream(rows) + waiting), (Part::Logits, bare.logits(self.logit_rows(rows)))];
         [self.phase("reference", layers, Some(passing)), self.phase("reference logits", logits, Some(passing))]
     }
 
@@ -155,26 +166,29 @@ impl Settled<'_> {
         // With everything kept the gradients of a part come at once; with recomputation layer by layer, and are added as they come. The embedding's
         // comes twice, from prompts and from completions, when the layers are through.
         let new = if kept { self.trained * self.width + head } else { 2 * head };
+        // Logits that are computed some rows at a time sum up what they give to the output head in float32.
+        let logits = self.logit_rows(rows);
+        let summed = if logits < rows.predicted() && !self.several() { head / self.width * FLOAT32 } else { 0 };
         let phase = |name, more| self.phase(name, more, None);
         [
             phase(
                 "forward",
-                vec![(Part::Gradients, held), (Part::Activations, activations), (Part::Logits, model.logits(rows))],
+                vec![(Part::Gradients, held), (Part::Activations, activations), (Part::Logits, model.logits(logits))],
             ),
             phase(
                 "loss",
                 vec![
                     (Part::Gradients, held),
-                    (Part::NewGradients, head),
+                    (Part::NewGradients, head + summed),
                     (Part::Activations, activations),
-                    (Part::Logits, model.logits_backward(rows)),
+                    (Part::Logits, model.logits_backward(logits)),
                 ],
             ),
             phase(
                 "backward",
                 vec![
                     (Part::Gradients, if kept { held } else { self.held() }),
-                    (Part::NewGradients, new),
+                    (Part::NewGradients, new + summed),
                     (Part::Activations, if kept { 0 } else { model.again(rows) }),
                 ],
             ),
