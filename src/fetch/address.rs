@@ -131,7 +131,10 @@ mod tests {
         let Address::Hub(repo, file) = Address::parse("hf://datasets/gamma-lab-umd/MMAU-test/a/b.json").unwrap() else {
             panic!("no hub address")
         };
-        assert_eq!((repo.to_string().as_str(), file.as_deref()), ("hf://datasets/gamma-lab-umd/MMAU-test", Some("a/b.json")));
+        assert_eq!(
+            (repo.to_string().as_str(), file.as_deref()),
+            ("hf://datasets/gamma-lab-umd/MMAU-test", Some("a/b.json"))
+        );
         assert_eq!(repo.at("r").folder_name(), "datasets--gamma-lab-umd--MMAU-test");
         assert!(matches!(Address::parse("hf://models/Qwen/Qwen2-Audio-7B").unwrap(), Address::Hub(_, None)));
         assert_eq!(Address::parse("drive://1fER-_x").unwrap(), Address::Drive("1fER-_x".into()));

@@ -121,7 +121,8 @@ impl Fetcher {
     /// As [`Fetcher::hub`] offline.
     pub fn verify_hub(&self, repo: &HubRepo, revision: &Revision, wanted: &[&str]) -> Result<Snapshot> {
         let listing = self.kept_listing(repo, revision)?;
-        let never = || Error::inputs(format!("{repo} at {revision}: was never fetched with this cache (fetch it first)"));
+        let never =
+            || Error::inputs(format!("{repo} at {revision}: was never fetched with this cache (fetch it first)"));
         self.bring(repo, &listing.ok_or_else(never)?, wanted, false)
     }
 
@@ -170,8 +171,8 @@ impl Fetcher {
             }
         }
         progress.clear();
-        let fetch = may_fetch && !self.settings.offline;
-        if !damaged.is_empty() && !(fetch && self.settings.refetch) {
+        let mend = may_fetch && self.settings.refetch && !self.settings.offline;
+        if !mend && !damaged.is_empty() {
             let lines = damaged.iter().map(|(entry, path, bytes, found)| {
                 let expected = format!("expected {} of {} bytes", entry.pin, entry.bytes);
                 let way_out = "the file was changed or cut: remove it and fetch again";
@@ -254,7 +255,10 @@ fn choose<'a>(listing: &'a Listing, wanted: &[&str]) -> Result<(Vec<&'a Entry>, 
     if files.is_empty() {
         let (repo, revision) = (&listing.repo, &listing.revision);
         let all = listing.files.len();
-        return Err(Error::inputs(format!("{repo} at {revision}: none of its {all} files matches {}", wanted.join(", "))));
+        return Err(Error::inputs(format!(
+            "{repo} at {revision}: none of its {all} files matches {}",
+            wanted.join(", ")
+        )));
     }
     let unmatched = wanted.iter().zip(&hits).filter(|(_, hit)| !**hit).map(|(pattern, _)| pattern.to_string());
     Ok((files, unmatched.collect()))

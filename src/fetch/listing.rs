@@ -82,6 +82,10 @@ impl Fetcher {
         self.online(&what, "its list of files was never asked for")?;
         let path = self.listing_path(repo, revision);
         let _lock = Lock::take(&self.own_lock(&format!("{}-{revision}", repo.at("").folder_name())), &what)?;
+        if let Some(listing) = self.kept_listing(repo, revision)? {
+            // Another process asked while we waited.
+            return Ok(listing);
+        }
         let at = repo.at(revision.as_str());
         let files = self.ask_listing(repo, &at, &what)?;
         let listing = Listing { repo: repo.to_string(), revision: revision.clone(), files };

@@ -4,17 +4,24 @@
 //! else goes into this program's own cache, under its hash. Transfers are our own (`transfer.rs` says why); hf-hub spells the cache.
 
 mod address;
+mod archive;
+mod bounded;
 mod client;
 mod disk;
+mod drive;
+mod file;
 mod hub;
 mod listing;
+mod manifest;
 mod refusal;
 mod retry;
 mod settings;
 mod transfer;
 
 pub use address::{Address, HubRepo, RepoKind};
+pub use archive::{Limits, Unpacked, unpack};
 pub use hub::Snapshot;
+pub use manifest::verify_unpacked;
 pub use settings::{Retry, Settings, Token};
 
 use crate::error::{Error, Result};
@@ -83,7 +90,9 @@ impl Fetcher {
         }
         let found = pin.of_file(path, &mut |_| ())?;
         if found != *pin {
-            return Err(Error::inputs(format!("{shown}: expected {pin}, found {found} (the file is not the pinned one)")));
+            return Err(Error::inputs(format!(
+                "{shown}: expected {pin}, found {found} (the file is not the pinned one)"
+            )));
         }
         Ok(path.to_owned())
     }

@@ -176,7 +176,8 @@ mod tests {
 
     #[test]
     fn offline_and_endpoint_are_read_as_huggingface_hub_reads_them() {
-        for (value, offline) in [("1", true), ("ON", true), ("yes", true), ("True", true), ("0", false), ("no", false)] {
+        for (value, offline) in [("1", true), ("ON", true), ("yes", true), ("True", true), ("0", false), ("no", false)]
+        {
             assert_eq!(settings(&[("HOME", "/h"), ("HF_HUB_OFFLINE", value)]).unwrap().offline, offline, "{value}");
         }
         let with = |endpoint| settings(&[("HOME", "/h"), ("HF_ENDPOINT", endpoint)]);

@@ -178,7 +178,14 @@ impl Job<'_> {
     }
 
     /// The bytes of an answer, behind those that are there.
-    fn pour(&self, reply: Reply, file: &mut File, from: u64, limit: Option<u64>, meter: &mut Meter) -> Result<(), Failure> {
+    fn pour(
+        &self,
+        reply: Reply,
+        file: &mut File,
+        from: u64,
+        limit: Option<u64>,
+        meter: &mut Meter,
+    ) -> Result<(), Failure> {
         let mut body = reply.body.into_reader();
         let mut buffer = vec![0u8; 1 << 18];
         let mut at = from;
