@@ -31,8 +31,9 @@ pub mod synth;
 pub mod reward;
 pub mod score;
 
-// 5. what is kept, and what will be done
+// 5. what is kept, what is got from outside, and what will be done
 pub mod artifact;
+pub mod fetch;
 pub mod plan;
 
 // 6. generation without an engine: filters, noise, choice

@@ -90,6 +90,90 @@ impl Sha256 {
     }
 }
 
+/// What fixes a file byte for byte: its SHA-256, or the id git gives its content where nobody published a SHA-256.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pin {
+    /// SHA-256 of the bytes.
+    Sha256(Sha256),
+    /// Git's id of the bytes: sha1 of `blob LEN\0` and the bytes.
+    GitBlob(Revision),
+}
+
+impl Pin {
+    /// The hexadecimal text.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Pin::Sha256(hash) => hash.as_str(),
+            Pin::GitBlob(id) => id.as_str(),
+        }
+    }
+
+    /// The pin of the same kind that a file has, read as a stream; `read` is told the bytes read so far.
+    ///
+    /// # Errors
+    /// Exit code 4: the file cannot be read.
+    pub fn of_file(&self, path: &Path, read: &mut dyn FnMut(u64)) -> Result<Pin> {
+        let mut file = std::fs::File::open(path).inputs(|| format!("cannot open {}", path.display()))?;
+        let len = file.metadata().inputs(|| format!("cannot read {}", path.display()))?.len();
+        let mut hashing = Hashing::start(self, len);
+        let mut buffer = vec![0u8; 1 << 16];
+        let mut at = 0;
+        loop {
+            let n = file.read(&mut buffer).inputs(|| format!("cannot read {}", path.display()))?;
+            if n == 0 {
+                return Ok(hashing.finish());
+            }
+            hashing.update(&buffer[..n]);
+            at += n as u64;
+            read(at);
+        }
+    }
+}
+
+impl fmt::Display for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Pin::Sha256(hash) => write!(f, "sha256 {hash}"),
+            Pin::GitBlob(id) => write!(f, "git blob {id}"),
+        }
+    }
+}
+
+/// A pin being computed from bytes as they come.
+pub enum Hashing {
+    /// Towards a SHA-256.
+    Sha256(Hasher),
+    /// Towards a git blob id.
+    GitBlob(sha1::Sha1),
+}
+
+impl Hashing {
+    /// Begins a pin of the kind of `like`; git's ids begin with the length, so `len` is the bytes that will come.
+    pub fn start(like: &Pin, len: u64) -> Self {
+        match like {
+            Pin::Sha256(_) => Hashing::Sha256(Hasher::new()),
+            Pin::GitBlob(_) => Hashing::GitBlob(sha1::Sha1::new_with_prefix(format!("blob {len}\0"))),
+        }
+    }
+
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Hashing::Sha256(hasher) => hasher.update(bytes),
+            Hashing::GitBlob(hasher) => hasher.update(bytes),
+        }
+    }
+
+    /// The pin of all bytes taken.
+    pub fn finish(self) -> Pin {
+        match self {
+            Hashing::Sha256(hasher) => Pin::Sha256(Sha256(hex(&hasher.finalize()))),
+            Hashing::GitBlob(hasher) => Pin::GitBlob(Revision(hex(&hasher.finalize()))),
+        }
+    }
+}
+
 fn hex(bytes: &[u8]) -> String {
     use fmt::Write;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, b| {
@@ -114,5 +198,21 @@ mod tests {
             assert!(Sha256::parse(bad).unwrap_err().contains("64 lower-case"));
         }
         assert!(Revision::parse("main").unwrap_err().contains("found \"main\""));
+    }
+    #[test]
+    fn a_files_pin_is_of_the_kind_that_was_asked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hello");
+        std::fs::write(&path, "hello\n").unwrap();
+        // `sha256sum` and `git hash-object` of this file.
+        let sha256 = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
+        let blob = "ce013625030ba8dba906f756967f9e9ca394464a";
+        let mut read = 0;
+        let pin = Pin::Sha256(Sha256::of(b""));
+        assert_eq!(pin.of_file(&path, &mut |n| read = n).unwrap().to_string(), format!("sha256 {sha256}"));
+        assert_eq!(read, 6);
+        let pin = Pin::GitBlob(Revision::parse(&"0".repeat(40)).unwrap());
+        assert_eq!(pin.of_file(&path, &mut |_| ()).unwrap().to_string(), format!("git blob {blob}"));
+        assert_eq!(pin.of_file(&dir.path().join("none"), &mut |_| ()).unwrap_err().exit_code(), 4);
     }
 }

@@ -1,0 +1,106 @@
+//! Single files from outside the hub, in this program's cache: `files/HASH`, so that the same bytes are kept once wherever they came from.
+
+use super::address::is_plain;
+use super::client::{Ask, shown};
+use super::drive;
+use super::transfer::{Job, Meter, Open, beside, length};
+use super::{Fetcher, Known, disk};
+use crate::error::{Error, Result};
+use crate::pins::Pin;
+use crate::progress::say;
+use std::path::PathBuf;
+
+/// Hosts of this machine, which need no encryption on the way.
+const HERE: [&str; 3] = ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"];
+
+impl Fetcher {
+    /// Gets a file by its `https` address, verifies it, and says where it is. One that is there is verified again, not fetched.
+    ///
+    /// # Errors
+    /// Exit code 4: refused, missing, cut off too often, no room, offline, other bytes than pinned, or the cached file is damaged and
+    /// [`refetch`](super::Settings::refetch) is not set; 2: another address; 1: the machine failed under it.
+    pub fn url(&self, url: &str, pin: &Pin) -> Result<PathBuf> {
+        if !url.starts_with("https://") && !HERE.iter().any(|here| url.starts_with(here)) {
+            return Err(Error::request(format!("expected an address that begins with https://, found {}", shown(url))));
+        }
+        let what = shown(url);
+        let open = |offset: u64, if_range: Option<&str>| {
+            self.client.get(&Ask { url, what: &what, hub: None, offset, if_range })
+        };
+        self.keep(&what, pin, &open)
+    }
+
+    /// Gets a file from Google Drive by its id.
+    ///
+    /// # Errors
+    /// As [`Fetcher::url`]; where Drive shows a page in place of the file, exit code 4 and the page's reason.
+    pub fn drive(&self, id: &str, pin: &Pin) -> Result<PathBuf> {
+        if !is_plain(id) || !id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)) {
+            return Err(Error::request(format!("expected the id of a file on Google Drive, found {id:?}")));
+        }
+        let what = format!("drive://{id}");
+        let open = |offset: u64, if_range: Option<&str>| {
+            drive::open(&self.client, &self.settings.drive, id, &what, offset, if_range)
+        };
+        self.keep(&what, pin, &open)
+    }
+
+    /// The kept file of a pin, verified without a request.
+    ///
+    /// # Errors
+    /// Exit code 4: not there, or damaged.
+    pub fn verify_file(&self, pin: &Pin) -> Result<PathBuf> {
+        let path = self.kept(pin);
+        if !path.exists() {
+            return Err(Error::inputs(format!(
+                "{pin}: not in the cache, expected at {} (fetch it first)",
+                path.display()
+            )));
+        }
+        match self.damage(pin)? {
+            None => Ok(path),
+            Some(damage) => Err(Error::inputs(damage)),
+        }
+    }
+
+    /// What is there of a pinned file, by length alone and without a request. How long a missing one is, its server knows.
+    pub fn known_file(&self, pin: &Pin) -> Known {
+        let path = self.kept(pin);
+        let bytes = length(&path);
+        Known { missing_files: usize::from(!path.is_file()), path, bytes, missing_bytes: 0 }
+    }
+
+    fn kept(&self, pin: &Pin) -> PathBuf {
+        self.settings.own_cache.join("files").join(pin.as_str())
+    }
+
+    /// What is wrong with a kept file.
+    fn damage(&self, pin: &Pin) -> Result<Option<String>> {
+        let path = self.kept(pin);
+        let found = pin.of_file(&path, &mut |_| ())?;
+        let (shown, bytes) = (path.display(), length(&path));
+        let way_out = "the file was changed or cut: remove it and fetch again";
+        Ok((found != *pin).then(|| format!("{shown}: expected {pin}, found {found} of {bytes} bytes ({way_out})")))
+    }
+
+    fn keep(&self, what: &str, pin: &Pin, open: &Open<'_>) -> Result<PathBuf> {
+        let path = self.kept(pin);
+        if path.exists() {
+            let Some(damage) = self.damage(pin)? else { return Ok(path) };
+            if !self.settings.refetch || self.settings.offline {
+                return Err(Error::inputs(format!("{what}: {damage}")));
+            }
+            say(format_args!("{what}: {damage}: fetching it again"));
+            disk::remove(&path)?;
+        }
+        let part = length(&beside(&path, ".incomplete"));
+        let part = if part > 0 { format!(" ({part} bytes are there)") } else { String::new() };
+        self.online(what, &format!("{pin} is not in the cache{part}"))?;
+        let lock = self.own_lock(pin.as_str());
+        let job = Job { what, target: path.clone(), lock, pin, bytes: None, variable: "AQA_CACHE", open };
+        let mut meter = Meter::new(what, 0, None);
+        job.run(&self.settings, &mut meter)?;
+        meter.finish();
+        Ok(path)
+    }
+}
