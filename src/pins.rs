@@ -56,6 +56,48 @@ macro_rules! hex_newtype {
 hex_newtype!(Sha256, 64, "a SHA-256 (64 lower-case hexadecimal digits)");
 hex_newtype!(Revision, 40, "a revision (40 lower-case hexadecimal digits)");
 
+/// A commit of a repository, whole or its beginning. Only a whole one pins anything: a beginning waits for a lock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Commit(String);
+
+impl Commit {
+    /// Parses 7 to 40 digits; the message says what was expected.
+    pub fn parse(text: &str) -> std::result::Result<Self, String> {
+        if (7..=40).contains(&text.len()) && is_lower_hex(text, text.len()) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(format!("expected a commit (7 to 40 lower-case hexadecimal digits), found {text:?}"))
+    }
+
+    /// The hexadecimal text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The revision, if it is whole.
+    pub fn whole(&self) -> Option<Revision> {
+        Revision::parse(&self.0).ok()
+    }
+}
+
+impl From<Revision> for Commit {
+    fn from(revision: Revision) -> Self {
+        Self(revision.0)
+    }
+}
+
+impl fmt::Display for Commit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Commit {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> std::result::Result<Self, D::Error> {
+        Self::parse(&String::deserialize(d)?).map_err(serde::de::Error::custom)
+    }
+}
+
 impl Sha256 {
     /// The hash of some bytes.
     pub fn of(bytes: &[u8]) -> Self {
@@ -198,6 +240,9 @@ mod tests {
             assert!(Sha256::parse(bad).unwrap_err().contains("64 lower-case"));
         }
         assert!(Revision::parse("main").unwrap_err().contains("found \"main\""));
+        assert!(Commit::parse("main").is_err() && Commit::parse("e1068").is_err() && Commit::parse("E1068F8").is_err());
+        assert_eq!(Commit::parse("e1068f8").unwrap().whole(), None);
+        assert!(Commit::parse(&"a".repeat(40)).unwrap().whole().is_some());
     }
     #[test]
     fn a_files_pin_is_of_the_kind_that_was_asked_for() {

@@ -51,22 +51,21 @@ pub(super) fn data(data: wire::Data, places: &Places<'_>) -> std::collections::B
         Some(_) => Source::Url(text),
         None => Source::Path(places.path(&["data", "sets", set, key], &text, &dir)),
     };
+    let files = |name: &str, set: wire::Files| Files {
+        file: source(name, "file", set.file),
+        sha256: set.sha256,
+        git_blob: set.git_blob,
+        revision: set.revision,
+        audio: source(name, "audio", set.audio),
+        audio_sha256: set.audio_sha256,
+        audio_folder: set.audio_folder,
+    };
     let one = |name: &str, set: wire::Dataset| match set {
         wire::Dataset::Synthetic { seed, split, tasks, count, sha256 } => {
             Dataset::Synthetic(Synthetic { seed, split, tasks, count, sha256 })
         }
-        wire::Dataset::Mmau { file, sha256, audio } => Dataset::Mmau(Files {
-            file: source(name, "file", file),
-            sha256: Some(sha256),
-            git_blob: None,
-            audio: source(name, "audio", audio),
-        }),
-        wire::Dataset::Avqa { file, sha256, git_blob, audio } => Dataset::Avqa(Files {
-            file: source(name, "file", file),
-            sha256,
-            git_blob,
-            audio: source(name, "audio", audio),
-        }),
+        wire::Dataset::Mmau(set) => Dataset::Mmau(files(name, set)),
+        wire::Dataset::Avqa(set) => Dataset::Avqa(files(name, set)),
     };
     data.sets.into_iter().map(|(name, set)| (name.clone(), one(&name, set))).collect()
 }

@@ -46,6 +46,7 @@ fn shape(of: &Shape) -> Value {
         Shape::Text => json!({"type": "string", "pattern": "\\S"}),
         Shape::Name => json!({"type": "string", "pattern": NAME}),
         Shape::Hex(len) => json!({"type": "string", "pattern": format!("^[0-9a-f]{{{len}}}$")}),
+        Shape::Commit => json!({"type": "string", "pattern": "^[0-9a-f]{7,40}$"}),
         Shape::Bool => json!({"type": "boolean"}),
         Shape::Int(low, i64::MAX) => json!({"type": "integer", "minimum": low}),
         Shape::Int(low, high) => json!({"type": "integer", "minimum": low, "maximum": high}),

@@ -10,6 +10,8 @@ pub(super) enum Shape {
     Name,
     /// Lower-case hexadecimal digits, so many.
     Hex(usize),
+    /// A commit: 7 to 40 lower-case hexadecimal digits.
+    Commit,
     Bool,
     /// A whole number, from, to.
     Int(i64, i64),
@@ -98,6 +100,9 @@ impl Shape {
             Shape::Text => "text".into(),
             Shape::Name => "a name of lower-case letters, digits and dashes".into(),
             Shape::Hex(64) => "a SHA-256 (64 lower-case hexadecimal digits)".into(),
+            Shape::Commit => {
+                "a commit (40 lower-case hexadecimal digits, or the first 7 or more, for a lock to fill in)".into()
+            }
             Shape::Hex(n) => format!("{n} lower-case hexadecimal digits"),
             Shape::Bool => "true or false".into(),
             Shape::Int(low, i64::MAX) => format!("a whole number of at least {low}"),

@@ -74,9 +74,13 @@ fn scalar(node: &Node, text: &str, path: &str, shape: &Shape, hint: &str, proble
         (Shape::Name, Scalar::Text(text)) => Some(Plain::from(*text)).filter(|_| is_name(text)),
         (Shape::Choice(words), Scalar::Text(text)) => Some(Plain::from(*text)).filter(|_| words.contains(text)),
         // Digits alone are a pin too, whatever else they may mean.
-        (Shape::Hex(len), _) => {
+        (Shape::Hex(_) | Shape::Commit, _) => {
             let hex = text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-            Some(Plain::from(text)).filter(|_| hex && text.len() == *len)
+            let long = match shape {
+                Shape::Hex(len) => text.len() == *len,
+                _ => (7..=40).contains(&text.len()),
+            };
+            Some(Plain::from(text)).filter(|_| hex && long)
         }
         _ => None,
     };
@@ -122,6 +126,9 @@ fn scalar_hint(node: &Node, text: &str, meaning: &Scalar<'_>, shape: &Shape) -> 
             Shape::Text if t.contains(char::is_control) => Some("one line, without control characters".to_owned()),
             Shape::Name if t.len() > LONGEST_NAME => Some(format!("at most {LONGEST_NAME} characters")),
             Shape::Choice(words) => nearest(t, words.iter().copied()).map(|w| format!("did you mean {w}?")),
+            Shape::Commit if text.len() == 40 && text.to_ascii_lowercase() != text => {
+                Some("write it in lower case".to_owned())
+            }
             Shape::Hex(len) if text.len() == *len && text.to_ascii_lowercase() != text => {
                 Some("write it in lower case".to_owned())
             }

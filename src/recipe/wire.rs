@@ -1,7 +1,7 @@
 //! The YAML as written, after validation: shapes for serde alone. Private to this module's siblings.
 
 use super::types::{Activations, Dtype, Extract, Master, Moments, Numerics, Place, PromptStyle, RewardName, Rule};
-use crate::pins::{Revision, Sha256};
+use crate::pins::{Commit, Revision, Sha256};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ pub(super) struct Recipe {
 pub(super) struct Model {
     pub init: Option<Init>,
     pub source: Option<String>,
-    pub revision: Option<Revision>,
+    pub revision: Option<Commit>,
     #[serde(default)]
     pub weights: BTreeMap<String, Sha256>,
     pub recipe: Option<String>,
@@ -67,8 +67,20 @@ pub(super) struct Data {
 #[serde(tag = "format", rename_all = "lowercase", deny_unknown_fields)]
 pub(super) enum Dataset {
     Synthetic { seed: u64, split: String, tasks: Vec<String>, count: usize, sha256: Sha256 },
-    Mmau { file: String, sha256: Sha256, audio: String },
-    Avqa { file: String, sha256: Option<Sha256>, git_blob: Option<Revision>, audio: String },
+    Mmau(Files),
+    Avqa(Files),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Files {
+    pub file: String,
+    pub sha256: Option<Sha256>,
+    pub git_blob: Option<Revision>,
+    pub revision: Option<Commit>,
+    pub audio: String,
+    pub audio_sha256: Option<Sha256>,
+    pub audio_folder: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -141,6 +141,7 @@ fn matches(pattern: &str, text: &str) -> bool {
         }
         "^[0-9a-f]{64}$" => hex(64),
         "^[0-9a-f]{40}$" => hex(40),
+        "^[0-9a-f]{7,40}$" => (7..=40).any(hex),
         other => panic!("unknown pattern {other}"),
     }
 }

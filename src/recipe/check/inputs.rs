@@ -7,7 +7,7 @@ use super::super::tree::quote;
 use super::hint_from;
 
 const REVISION: &str =
-    "the 40 digits of a commit, from the page `Files and versions` of the model; `main` moves and pins nothing";
+    "the 40 digits of a commit, from the page `Files and versions` on the hub; `main` moves and pins nothing";
 const WEIGHTS: &str = "`sha256sum *.safetensors` in the folder prints them; no run without a pin";
 
 pub(super) fn model(root: &Spot<'_>, problems: &mut Problems) {
@@ -91,13 +91,9 @@ pub(super) fn data(root: &Spot<'_>, alone: bool, problems: &mut Problems) {
     for (_, set) in data.get("sets").map_or_else(Vec::new, |sets| sets.fields()) {
         match set.text_at("format") {
             Some("synthetic") => tasks(&set, problems),
-            Some("mmau") => files(&set, problems),
-            Some("avqa") => {
+            Some("mmau" | "avqa") => {
                 files(&set, problems);
-                if set.get("sha256").is_none() && set.get("git_blob").is_none() {
-                    let hint = "`sha256sum FILE` prints it; where only the git blob id is known, give git_blob";
-                    set.lacks(problems, "sha256", "the SHA-256 or the git_blob of the questions file", hint);
-                }
+                pins(&set, problems);
             }
             _ => {}
         }
@@ -128,16 +124,60 @@ fn files(set: &Spot<'_>, problems: &mut Problems) {
     for (key, parts, form) in [("file", 3, "hf://datasets/OWNER/NAME/FILE"), ("audio", 2, "hf://datasets/OWNER/NAME")] {
         let Some((spot, text)) = set.get(key).and_then(|s| s.text().map(|t| (s, t))) else { continue };
         home(&spot, problems);
-        let hint = format!("a path, {form} or https://…");
+        let hint = format!("a path, {form}, https://… or drive://ID");
         if text.starts_with("hf://") {
             let inside = text.strip_prefix("hf://datasets/").filter(|rest| rest.split('/').count() >= parts);
             if !inside.is_some_and(is_hub_path) {
                 spot.problem(problems, form, quote(text), &hint);
             }
-        } else if text.contains("://") && !text.starts_with("https://") {
-            spot.problem(problems, "https:// or hf:// or a path", quote(text), &hint);
+        } else if text.contains("://") && !is_elsewhere(text) {
+            spot.problem(problems, "https:// or drive:// or hf:// or a path", quote(text), &hint);
         }
     }
+}
+
+/// An address outside the hub.
+fn is_elsewhere(text: &str) -> bool {
+    let id = text
+        .strip_prefix("drive://")
+        .is_some_and(|id| !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')));
+    id || text.starts_with("https://")
+}
+
+/// What fixes the questions and the clips of a data set.
+fn pins(set: &Spot<'_>, problems: &mut Problems) {
+    let on_hub = |key: &str| set.text_at(key).is_some_and(|text| text.starts_with("hf://"));
+    let revision = set.get("revision");
+    if (on_hub("file") || on_hub("audio")) && revision.is_none() {
+        set.lacks(problems, "revision", "the commit of the data set on the hub", REVISION);
+    }
+    if let Some(revision) = revision.as_ref().filter(|_| !on_hub("file") && !on_hub("audio")) {
+        revision.problem(problems, "no revision for what is not on the hub", revision.node.describe(), "remove it");
+    }
+    if set.get("sha256").is_none() && set.get("git_blob").is_none() && !(on_hub("file") && revision.is_some()) {
+        let hint = "`sha256sum FILE` prints it; where only the git blob id is known, give git_blob";
+        set.lacks(problems, "sha256", "the SHA-256 or the git_blob of the questions file", hint);
+    }
+    let audio = set.text_at("audio").unwrap_or_default();
+    let packed = is_elsewhere(audio) || audio.ends_with(".tar.gz") || audio.ends_with(".tgz");
+    for key in ["audio_sha256", "audio_folder"] {
+        if let Some(spot) = set.get(key).filter(|_| !audio.is_empty() && !packed) {
+            spot.problem(
+                problems,
+                "no such key for a folder of clips",
+                spot.node.describe(),
+                "it is about an archive: remove it",
+            );
+        }
+    }
+    if let Some(folder) = set.get("audio_folder").filter(|s| s.text().is_some_and(|text| !is_inside(text))) {
+        folder.problem(problems, "a folder of the archive", folder.node.describe(), "for example test-mini-audios");
+    }
+}
+
+/// A relative path that stays below where it starts.
+fn is_inside(path: &str) -> bool {
+    !path.contains('\\') && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }
 
 fn is_file_name(name: &str) -> bool {

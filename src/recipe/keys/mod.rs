@@ -54,7 +54,7 @@ static CHECKPOINT: Object = Object {
             "hf://models/OWNER/NAME, or a folder; a relative one is below the recipe's own folder.",
         ),
         Key::required("dtype", DTYPE, "Number type to load the weights as."),
-        Key::optional("revision", REVISION, "Commit of the hub repository; required for hf://.").hint(
+        Key::optional("revision", Shape::Commit, "Commit of the hub repository; required for hf://.").hint(
             "the 40 digits of a commit, from the page `Files and versions` of the model; `main` moves and pins nothing",
         ),
         Key::optional(
@@ -152,37 +152,38 @@ const FORMAT: Key =
 const FILE: Key = Key::required(
     "file",
     Shape::Text,
-    "The questions: a path (relative to data.dir), hf://datasets/OWNER/NAME/FILE or https://….",
+    "The questions: a path (relative to data.dir), hf://datasets/OWNER/NAME/FILE, https://… or drive://ID (Google Drive).",
 );
-const FOLDER: Key = Key::required(
-    "audio",
-    Shape::Text,
-    "The clips: a folder (relative to data.dir), hf://datasets/OWNER/NAME[/FOLDER] or https://….",
-);
+const CLIPS: &[Key] = &[
+    Key::required(
+        "audio",
+        Shape::Text,
+        "The clips: a folder (relative to data.dir or on the hub, hf://datasets/OWNER/NAME[/FOLDER]), or a .tar.gz of them (hf://datasets/OWNER/NAME/FILE, https://… or drive://ID).",
+    ),
+    Key::optional("audio_sha256", SHA256, "SHA-256 of the archive of clips; left out, `aqa-bench lock` fills it in."),
+    Key::optional("audio_folder", Shape::Text, "Folder of the archive that holds the clips. Default: its root."),
+    Key::optional(
+        "revision",
+        Shape::Commit,
+        "Commit of the hub repository; required where questions or clips are on the hub.",
+    )
+    .hint(COMMIT_HOW),
+    Key::optional(
+        "sha256",
+        SHA256,
+        "SHA-256 of the questions file; this, git_blob or (on the hub) revision is required.",
+    )
+    .hint(SHA256_HOW),
+    Key::optional("git_blob", REVISION, "Git blob id (SHA-1) of the questions file, where no SHA-256 is known.")
+        .hint("`git hash-object FILE` prints it"),
+];
+const COMMIT_HOW: &str = "the 40 digits of a commit, from the page `Files and versions`; `main` moves and pins nothing";
 const SHA256_HOW: &str = "`sha256sum FILE` prints it; no run without a pin";
 
-static MMAU: Object = Object {
-    doc: "An MMAU JSON file and its audio folder.",
-    groups: &[&[
-        FORMAT,
-        FILE,
-        Key::required("sha256", SHA256, "SHA-256 of the questions file.").hint(SHA256_HOW),
-        FOLDER,
-    ]],
-};
+static MMAU: Object = Object { doc: "An MMAU JSON file and its clips.", groups: &[&[FORMAT, FILE], CLIPS] };
 
-static AVQA: Object = Object {
-    doc: "AVQA in R1-AQA's JSON-lines form and its audio folder.",
-    groups: &[&[
-        FORMAT,
-        FILE,
-        Key::optional("sha256", SHA256, "SHA-256 of the questions file; this or git_blob is required.")
-            .hint(SHA256_HOW),
-        Key::optional("git_blob", REVISION, "Git blob id (SHA-1) of the questions file, where no SHA-256 is known.")
-            .hint("`git hash-object FILE` prints it"),
-        FOLDER,
-    ]],
-};
+static AVQA: Object =
+    Object { doc: "AVQA in R1-AQA's JSON-lines form and its clips.", groups: &[&[FORMAT, FILE], CLIPS] };
 
 const DO_SAMPLE: Key = Key::required("do_sample", Shape::Bool, "Sample, or take the most likely token.");
 const MAX_NEW_TOKENS: Key = Key::required("max_new_tokens", POSITIVE, "New tokens at most.");

@@ -8,7 +8,7 @@ mod train;
 pub use memory::*;
 pub use train::*;
 
-use crate::pins::{Revision, Sha256};
+use crate::pins::{Commit, Revision, Sha256};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -107,8 +107,8 @@ pub struct Init {
 pub struct Checkpoint {
     /// `hf://models/OWNER/NAME`, or a folder.
     pub source: Source,
-    /// The hub's commit; always present for `hf://`.
-    pub revision: Option<Revision>,
+    /// The hub's commit; always present for `hf://`, there perhaps its beginning alone.
+    pub revision: Option<Commit>,
     /// SHA-256 by file name; always present for a folder (every weight file).
     pub weights: BTreeMap<String, Sha256>,
     /// Number type to load as.
@@ -132,7 +132,7 @@ pub enum Source {
     Path(PathBuf),
     /// `hf://models/OWNER/NAME[/FILE]` or `hf://datasets/OWNER/NAME[/FILE]`, kept as written.
     Hub(String),
-    /// `https://…`, kept as written.
+    /// `https://…` or `drive://ID` (a file on Google Drive), kept as written.
     Url(String),
 }
 
@@ -153,12 +153,29 @@ pub enum Dataset {
 pub struct Files {
     /// The questions.
     pub file: Source,
-    /// SHA-256 of the questions file. `None` only for AVQA with `git_blob`.
+    /// SHA-256 of the questions file. `None` only with `git_blob`, or on the hub with `revision`.
     pub sha256: Option<Sha256>,
     /// Git blob id (sha1) of the questions file, where no SHA-256 is known.
     pub git_blob: Option<Revision>,
-    /// The folder that audio paths of the questions are looked up in (by their file name).
+    /// Commit of the hub repository that questions or clips are in.
+    pub revision: Option<Commit>,
+    /// The clips: a folder, or an archive of them. Questions' audio paths are looked up there by their file name.
     pub audio: Source,
+    /// SHA-256 of the archive. `None` waits for a lock, unless the hub's revision pins it.
+    pub audio_sha256: Option<Sha256>,
+    /// The folder of the archive that the clips are in; `None` is its root.
+    pub audio_folder: Option<String>,
+}
+
+impl Files {
+    /// Whether the clips come packed: from an address of their own, or as a `.tar.gz` on the hub.
+    pub fn is_packed(&self) -> bool {
+        match &self.audio {
+            Source::Path(_) => false,
+            Source::Url(_) => true,
+            Source::Hub(at) => [".tar.gz", ".tgz"].iter().any(|end| at.ends_with(end)),
+        }
+    }
 }
 
 /// A synthetic data set.
