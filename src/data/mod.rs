@@ -6,6 +6,7 @@ use std::path::PathBuf;
 pub mod avqa;
 pub mod mmau;
 mod row;
+pub mod versions;
 
 pub(crate) use row::{Problems, Row, describe, id_of};
 
