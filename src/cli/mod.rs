@@ -11,6 +11,7 @@ mod device;
 mod doctor;
 #[cfg(feature = "torch")]
 mod hearing;
+mod identify;
 #[cfg(feature = "torch")]
 mod inspect;
 #[cfg(feature = "torch")]
@@ -78,6 +79,17 @@ enum Command {
         /// The questions, when the predictions do not carry them, and to count rows that are missing
         #[arg(long)]
         dataset: Option<PathBuf>,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Which MMAU file this is: commit, date, label, what changed, and what it may be compared with
+    Identify {
+        /// A copy of mmau-test-mini.json or mmau-test.json, also with predictions, written anew, or in part
+        file: PathBuf,
+        /// End with exit code 4 unless it is this one: 7 or more digits of a commit (any dress) or a sha256 (these bytes)
+        #[arg(long, value_name = "COMMIT|SHA256")]
+        expect: Option<String>,
         /// How to print it
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
@@ -261,6 +273,7 @@ fn answer(command: Command) -> Result<()> {
         Command::Score { file, rule: RuleArg::Official, dataset, format } => {
             score::run(&file, dataset.as_deref(), format)
         }
+        Command::Identify { file, expect, format } => identify::run(&file, expect.as_deref(), format),
         Command::Report { runs, format, out } => report::run(&runs, format, out.as_deref()),
         Command::Check { golden, run, update, reason } => {
             check::run(&golden, run.as_deref(), update, reason.as_deref())
@@ -296,6 +309,7 @@ fn compute(command: Command) -> Result<()> {
         Command::Plan { .. }
         | Command::Verify { .. }
         | Command::Score { .. }
+        | Command::Identify { .. }
         | Command::Report { .. }
         | Command::Check { .. }
         | Command::Schema
