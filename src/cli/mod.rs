@@ -17,6 +17,7 @@ mod inspect;
 #[cfg(feature = "torch")]
 mod memory;
 mod plan;
+mod prepare;
 mod report;
 #[cfg(feature = "torch")]
 mod reproduce;
@@ -93,6 +94,11 @@ enum Command {
         /// How to print it
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
+    },
+    /// Training files made from what data sets publish
+    Prepare {
+        #[command(subcommand)]
+        what: prepare::What,
     },
     /// Tables of finished runs
     Report {
@@ -274,6 +280,7 @@ fn answer(command: Command) -> Result<()> {
             score::run(&file, dataset.as_deref(), format)
         }
         Command::Identify { file, expect, format } => identify::run(&file, expect.as_deref(), format),
+        Command::Prepare { what } => prepare::run(&what),
         Command::Report { runs, format, out } => report::run(&runs, format, out.as_deref()),
         Command::Check { golden, run, update, reason } => {
             check::run(&golden, run.as_deref(), update, reason.as_deref())
@@ -310,6 +317,7 @@ fn compute(command: Command) -> Result<()> {
         | Command::Verify { .. }
         | Command::Score { .. }
         | Command::Identify { .. }
+        | Command::Prepare { .. }
         | Command::Report { .. }
         | Command::Check { .. }
         | Command::Schema
