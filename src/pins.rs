@@ -216,6 +216,21 @@ impl Hashing {
     }
 }
 
+impl Revision {
+    /// Git's id of a file's content: sha1 of `blob LEN\0` and the bytes.
+    pub fn of_blob(bytes: &[u8]) -> Self {
+        let mut hasher = sha1::Sha1::new();
+        hasher.update(format!("blob {}\0", bytes.len()));
+        hasher.update(bytes);
+        Self(hex(&hasher.finalize()))
+    }
+
+    /// The first 7 digits, as git shows a commit.
+    pub fn short(&self) -> &str {
+        &self.0[..7]
+    }
+}
+
 fn hex(bytes: &[u8]) -> String {
     use fmt::Write;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, b| {
@@ -232,6 +247,13 @@ mod tests {
     fn sha256_of_nothing_is_the_published_constant() {
         let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         assert_eq!(Sha256::of(b"").as_str(), empty);
+    }
+
+    #[test]
+    fn git_blob_ids_are_the_ones_git_prints() {
+        // `git hash-object` of an empty file and of "hello\n".
+        assert_eq!(Revision::of_blob(b"").as_str(), "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391");
+        assert_eq!(Revision::of_blob(b"hello\n").as_str(), "ce013625030ba8dba906f756967f9e9ca394464a");
     }
 
     #[test]

@@ -11,11 +11,13 @@ mod device;
 mod doctor;
 #[cfg(feature = "torch")]
 mod hearing;
+mod identify;
 #[cfg(feature = "torch")]
 mod inspect;
 #[cfg(feature = "torch")]
 mod memory;
 mod plan;
+mod prepare;
 mod report;
 #[cfg(feature = "torch")]
 mod reproduce;
@@ -81,6 +83,22 @@ enum Command {
         /// How to print it
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
+    },
+    /// Which MMAU file this is: commit, date, label, what changed, and what it may be compared with
+    Identify {
+        /// A copy of mmau-test-mini.json or mmau-test.json, also with predictions, written anew, or in part
+        file: PathBuf,
+        /// End with exit code 4 unless it is this one: 7 or more digits of a commit (any dress) or a sha256 (these bytes)
+        #[arg(long, value_name = "COMMIT|SHA256")]
+        expect: Option<String>,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Training files made from what data sets publish
+    Prepare {
+        #[command(subcommand)]
+        what: prepare::What,
     },
     /// Tables of finished runs
     Report {
@@ -261,6 +279,8 @@ fn answer(command: Command) -> Result<()> {
         Command::Score { file, rule: RuleArg::Official, dataset, format } => {
             score::run(&file, dataset.as_deref(), format)
         }
+        Command::Identify { file, expect, format } => identify::run(&file, expect.as_deref(), format),
+        Command::Prepare { what } => prepare::run(&what),
         Command::Report { runs, format, out } => report::run(&runs, format, out.as_deref()),
         Command::Check { golden, run, update, reason } => {
             check::run(&golden, run.as_deref(), update, reason.as_deref())
@@ -296,6 +316,8 @@ fn compute(command: Command) -> Result<()> {
         Command::Plan { .. }
         | Command::Verify { .. }
         | Command::Score { .. }
+        | Command::Identify { .. }
+        | Command::Prepare { .. }
         | Command::Report { .. }
         | Command::Check { .. }
         | Command::Schema

@@ -27,6 +27,12 @@ pub fn load(file: &Path, audio_dir: &Path) -> Result<Vec<Example>> {
 /// As [`load`].
 pub fn from_slice(bytes: &[u8], name: &str, audio_dir: &Path) -> Result<Vec<Example>> {
     let text = std::str::from_utf8(bytes).request(|| format!("{name}: expected UTF-8"))?;
+    if text.trim_start().starts_with('[') {
+        let way_out = "is this AVQA's own file? `aqa-bench prepare avqa` makes the lines of it";
+        return Err(Error::request(format!(
+            "{name}: expected JSON lines of questions, found a JSON array ({way_out})"
+        )));
+    }
     let mut problems = Problems::of(name);
     let mut seen = HashMap::new();
     let mut examples = Vec::new();
@@ -88,7 +94,7 @@ fn example(
 }
 
 /// The option that `answer`, an index from 0, points at.
-fn answer(row: &Map<String, Value>, choices: &[String]) -> Result<String, String> {
+pub(super) fn answer(row: &Map<String, Value>, choices: &[String]) -> Result<String, String> {
     let expected = "answer: expected an index into multi_choice, found";
     let index = match row.get("answer") {
         Some(value) => value.as_u64().ok_or_else(|| format!("{expected} {}", describe(value)))?,

@@ -9,6 +9,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 
+/// Keys of a prediction: MMAU's script reads the first, R1-AQA writes the second.
+pub(crate) const PREDICTIONS: [&str; 2] = ["model_output", "model_prediction"];
+
 /// Reads a question file. Clips are looked for in `audio_dir` by the file name of `audio_id`; whether they are there is not
 /// checked here. `category` may be a text or a list of one; there are two options or more, the same one may stand twice; an
 /// absent or empty `answer` is withheld; one that is no option is accepted (see [`super::notes`]).

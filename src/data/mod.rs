@@ -4,8 +4,11 @@ use serde::Serialize;
 use std::path::PathBuf;
 
 pub mod avqa;
+pub mod identify;
 pub mod mmau;
+pub mod prepare;
 mod row;
+pub mod versions;
 
 pub(crate) use row::{Problems, Row, describe, id_of};
 

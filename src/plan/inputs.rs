@@ -2,7 +2,7 @@
 
 use super::{Data, Plan, Policy, Work};
 use crate::error::{Error, Result};
-use crate::pins::Sha256;
+use crate::pins::{Revision, Sha256};
 use crate::recipe::{Files, Source};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -21,6 +21,10 @@ pub struct Input {
     pub problem: Option<String>,
 }
 
+/// What is said where a file is there and is not the pinned one, and what is said more of MMAU's.
+const ANOTHER: &str = "another version of the file";
+const OF_MMAU: &str = "another version of the file: `aqa-bench identify` tells which";
+
 /// Every input of a plan, looked at and hashed.
 pub fn inputs(plan: &Plan) -> Vec<Input> {
     let mut out: Vec<Input> = Vec::new();
@@ -35,7 +39,7 @@ pub fn inputs(plan: &Plan) -> Vec<Input> {
             match &c.source {
                 Source::Path(dir) => {
                     for (name, sha256) in &c.weights {
-                        add(file("model weights", &dir.join(name), Pinned::Sha256(sha256)));
+                        add(file("model weights", &dir.join(name), Pinned::Sha256(sha256), ANOTHER));
                     }
                     unpinned(dir, &c.weights).into_iter().for_each(&mut add);
                 }
@@ -45,7 +49,7 @@ pub fn inputs(plan: &Plan) -> Vec<Input> {
             }
         }
         if let Data::Mmau { files, name } | Data::Avqa { files, name } = data {
-            add(questions(files, name));
+            add(questions(files, name, if matches!(data, Data::Mmau { .. }) { OF_MMAU } else { ANOTHER }));
             match &files.audio {
                 Source::Path(dir) => add(folder(&format!("audio of data set {name}"), dir)),
                 other => {
@@ -79,14 +83,14 @@ pub fn verify(plan: &Plan) -> Result<()> {
 
 enum Pinned<'a> {
     Sha256(&'a Sha256),
-    GitBlob(&'a str),
+    GitBlob(&'a Revision),
 }
 
-fn questions(files: &Files, name: &str) -> Input {
+fn questions(files: &Files, name: &str, another: &str) -> Input {
     let what = format!("data set {name}");
     match (&files.file, &files.sha256, &files.git_blob) {
-        (Source::Path(path), Some(sha256), _) => file(&what, path, Pinned::Sha256(sha256)),
-        (Source::Path(path), None, Some(blob)) => file(&what, path, Pinned::GitBlob(blob.as_str())),
+        (Source::Path(path), Some(sha256), _) => file(&what, path, Pinned::Sha256(sha256), another),
+        (Source::Path(path), None, Some(blob)) => file(&what, path, Pinned::GitBlob(blob), another),
         (source, sha256, blob) => {
             let pin = sha256.as_ref().map(|h| format!("sha256 {h}"));
             remote(
@@ -99,13 +103,14 @@ fn questions(files: &Files, name: &str) -> Input {
     }
 }
 
-fn file(what: &str, path: &Path, pinned: Pinned<'_>) -> Input {
+/// `another` is said where the file is there and is not the pinned one.
+fn file(what: &str, path: &Path, pinned: Pinned<'_>, another: &str) -> Input {
     let absent = || "no such file (put it there, or say where it is with --set)".to_owned();
     let (pin, problem) = match pinned {
         Pinned::Sha256(want) => {
             let problem = match Sha256::of_file(path) {
                 Ok(found) if found == *want => None,
-                Ok(found) => Some(format!("expected sha256 {want}, found {found} (another version of the file)")),
+                Ok(found) => Some(format!("expected sha256 {want}, found {found} ({another})")),
                 Err(_) if !path.exists() => Some(absent()),
                 Err(e) => Some(e.to_string()),
             };
@@ -114,9 +119,8 @@ fn file(what: &str, path: &Path, pinned: Pinned<'_>) -> Input {
         Pinned::GitBlob(want) => {
             let problem = match std::fs::read(path) {
                 Ok(bytes) => {
-                    let found = git_blob(&bytes);
-                    (found != want)
-                        .then(|| format!("expected git blob {want}, found {found} (another version of the file)"))
+                    let found = Revision::of_blob(&bytes);
+                    (found != *want).then(|| format!("expected git blob {want}, found {found} ({another})"))
                 }
                 Err(_) if !path.exists() => Some(absent()),
                 Err(e) => Some(format!("cannot read it: {e}")),
@@ -164,25 +168,4 @@ fn remote(what: &str, source: &Source, pin: Option<String>, key: &str) -> Input 
     let problem =
         format!("this version cannot fetch it: download it yourself and say where it is: --set {key}=PATH{also}");
     Input { what: what.to_owned(), at, pin: pin.unwrap_or_default(), problem: Some(problem) }
-}
-
-/// Git's id of a file's content: sha1 of `blob LEN\0` and the bytes.
-fn git_blob(bytes: &[u8]) -> String {
-    use sha2::Digest;
-    let mut hasher = sha1::Sha1::new();
-    hasher.update(format!("blob {}\0", bytes.len()));
-    hasher.update(bytes);
-    hasher.finalize().iter().map(|b| format!("{b:02x}")).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::git_blob;
-
-    #[test]
-    fn git_blob_ids_are_the_ones_git_prints() {
-        // `git hash-object` of an empty file and of "hello\n".
-        assert_eq!(git_blob(b""), "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391");
-        assert_eq!(git_blob(b"hello\n"), "ce013625030ba8dba906f756967f9e9ca394464a");
-    }
 }

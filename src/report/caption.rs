@@ -3,8 +3,8 @@
 use super::claims::{self, Claim};
 use super::load::Run;
 use super::table::{Entry, Kind, Row};
-use super::versions;
 use crate::artifact::{EvalRecord, Hearing};
+use crate::data::versions;
 use crate::error::Result;
 use crate::pins::Sha256;
 use crate::score::stats;

@@ -10,7 +10,6 @@ pub mod load;
 mod markdown;
 pub mod table;
 mod template;
-pub mod versions;
 
 use crate::error::{Context, Error, Result};
 use std::path::PathBuf;

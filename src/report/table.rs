@@ -3,7 +3,7 @@
 use super::caption;
 use super::claims::{Claim, Claims};
 use super::load::{Evaluation, Run};
-use super::versions;
+use crate::data::versions;
 use crate::error::Result;
 use crate::recipe::Rule;
 use crate::score::{Cell as Counts, Floor, floors, stats};

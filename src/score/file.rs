@@ -1,16 +1,13 @@
 //! Scoring a predictions file: MMAU's JSON with a prediction in each row.
 
 use super::{Judged, Score, judge, ordinary, score_rows};
-use crate::data::mmau::{self, Place};
+use crate::data::mmau::{self, PREDICTIONS as KEYS, Place};
 use crate::data::{Example, Problems, Row, id_of};
 use crate::error::{Context, Error, Result};
 use crate::recipe::Rule;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::path::Path;
-
-/// Keys of a prediction: MMAU's script reads the first, R1-AQA writes the second.
-const KEYS: [&str; 2] = ["model_output", "model_prediction"];
 
 /// The other keys that are looked at, the last with a data set alone.
 const NEEDED: [&str; 7] = ["id", "choices", "answer", "task", "difficulty", "sub-category", "question"];
@@ -144,7 +141,7 @@ fn own(row: &Row) -> Result<Facts, String> {
 fn same(row: &Map<String, Value>, example: &Map<String, Value>, key: &str) -> Result<(), String> {
     match (row.get(key), example.get(key)) {
         (Some(found), Some(expected)) if found != expected => Err(format!(
-            "{key}: expected the data set's {expected}, found {found} (predictions made on another version of the data set?)"
+            "{key}: expected the data set's {expected}, found {found} (predictions made on another version of the data set? `aqa-bench identify FILE` tells)"
         )),
         _ => Ok(()),
     }

@@ -1,4 +1,4 @@
-//! Every known version of MMAU's `mmau-test-mini.json`, and which of them may be compared.
+//! Every known version of MMAU's question files, and which numbers may be compared with which.
 
 use crate::error::{Context, Result};
 use crate::pins::{Revision, Sha256};
@@ -19,8 +19,14 @@ pub struct Versions {
     file: String,
     /// Comparability groups of more than one version, with the reason.
     pub declared_comparable: IndexMap<String, String>,
-    /// Oldest first.
+    /// Versions of `mmau-test-mini.json` on the main branch, oldest first.
     pub versions: Vec<Version>,
+    /// Files of that name that were never on the main branch.
+    pub elsewhere: Vec<Elsewhere>,
+    /// Versions of `mmau-test.json`.
+    pub test: Vec<TestFile>,
+    /// Published numbers, and the files that they are on.
+    pub published: Vec<Published>,
 }
 
 /// One version of the file.
@@ -51,6 +57,62 @@ pub struct Version {
     pub note: String,
 }
 
+/// A file of a pull request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Elsewhere {
+    /// What it is called here.
+    pub name: String,
+    /// The first digits of its commit: no more is known.
+    pub commit: String,
+    /// SHA-256 of the file.
+    pub sha256: Sha256,
+    /// What it changes.
+    pub note: String,
+}
+
+/// One version of `mmau-test.json`. Its SHA-256 is not known.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TestFile {
+    /// What it is called here.
+    pub name: String,
+    /// The first digits of a commit of the repository that has the file so.
+    pub commit: String,
+    /// Git's id of the file's content.
+    pub git_blob: Revision,
+    /// Questions.
+    pub rows: u64,
+    /// What is to be known about it.
+    pub note: String,
+}
+
+/// Numbers that were published, and the files that a measurement must be on to be compared with them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Published {
+    /// Whose numbers, and where they are printed.
+    pub numbers: String,
+    /// First digits of the commits of these files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commits: Vec<String>,
+    /// First digits of the git blob ids of these files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blobs: Vec<String>,
+    /// What must be said beside such a comparison.
+    pub reservation: String,
+}
+
+impl Versions {
+    /// A table from its JSON.
+    ///
+    /// # Errors
+    /// Exit code 1: it is not such a table.
+    pub fn parse(text: &str) -> Result<Self> {
+        serde_json::from_str(text).internal(|| "the table of MMAU's versions".into())
+    }
+}
+
 /// The table of versions.
 ///
 /// # Errors
@@ -60,7 +122,7 @@ pub fn shipped() -> Result<&'static Versions> {
     if let Some(versions) = PARSED.get() {
         return Ok(versions);
     }
-    let versions = serde_json::from_str(SHIPPED).internal(|| "recipes/data/mmau-versions.json".into())?;
+    let versions = Versions::parse(SHIPPED)?;
     Ok(PARSED.get_or_init(|| versions))
 }
 
@@ -123,6 +185,28 @@ mod tests {
         for group in shipped().unwrap().declared_comparable.keys() {
             assert!(all.iter().filter(|v| &v.comparable == group).count() > 1, "{group} is used");
         }
+    }
+
+    #[test]
+    fn published_numbers_are_on_known_files_and_none_on_the_broken_ones() {
+        let table = shipped().unwrap();
+        assert_eq!((table.elsewhere.len(), table.test.len()), (2, 2));
+        for published in &table.published {
+            assert!(!published.commits.is_empty() || !published.blobs.is_empty(), "{}", published.numbers);
+            for commit in &published.commits {
+                let version = table.versions.iter().filter(|v| v.commit.as_str().starts_with(commit.as_str()));
+                let version: Vec<_> = version.collect();
+                assert_eq!(version.len(), 1, "{commit}");
+                assert_eq!(version[0].answers_not_in_choices, 0, "{commit}");
+                let paper = version[0].comparable == "paper-era";
+                assert_eq!(paper, published.numbers.starts_with("R1-AQA"), "{commit}");
+            }
+            for blob in &published.blobs {
+                assert_eq!(table.test.iter().filter(|t| t.git_blob.as_str().starts_with(blob.as_str())).count(), 1);
+            }
+        }
+        let labelled = table.published.iter().find(|p| p.numbers.contains("v05.15.25")).unwrap();
+        assert_eq!(labelled.commits.len(), 8, "of eleven files three are broken");
     }
 
     #[test]

@@ -1,0 +1,69 @@
+//! `prepare`: training files made from what data sets publish.
+
+use super::{Format, pretty, print};
+use crate::artifact::write;
+use crate::data::prepare;
+use crate::error::{Context, Error, Result};
+use clap::{Args, Subcommand};
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+/// What is prepared.
+#[derive(Debug, Subcommand)]
+pub(super) enum What {
+    /// AVQA's train_qa.json made into R1-AQA's JSON lines, without the questions whose clip is not there
+    Avqa(AvqaArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AvqaArgs {
+    /// AVQA's questions, a JSON array
+    #[arg(long, value_name = "FILE")]
+    questions: PathBuf,
+    /// The folder of clips, named VIDEO_30.wav (as R1-AQA does) or VIDEO_000030.wav (as AVQA does)
+    #[arg(long, value_name = "DIR")]
+    audio: PathBuf,
+    /// Where to write the lines
+    #[arg(long, value_name = "FILE.jsonl")]
+    out: PathBuf,
+    /// How to print what was kept and what was not
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+pub(super) fn run(What::Avqa(args): &What) -> Result<()> {
+    let name = args.questions.display().to_string();
+    let bytes = std::fs::read(&args.questions).inputs(|| format!("cannot read {name}"))?;
+    let prepared = prepare::avqa(&bytes, &name, &files(&args.audio)?)?;
+    keep(&args.out, prepared.lines.as_bytes())?;
+    match args.format {
+        Format::Text => print(&prepared.to_text(&args.out.display().to_string())),
+        Format::Json => print(&pretty(&prepared)?),
+    }
+}
+
+/// The names of the files in a folder. One reading of the folder is quicker than asking for each of 40 000 clips.
+fn files(folder: &Path) -> Result<HashSet<String>> {
+    let cannot = || format!("cannot read the folder {}", folder.display());
+    let mut out = HashSet::new();
+    for entry in std::fs::read_dir(folder).inputs(cannot)? {
+        let entry = entry.inputs(cannot)?;
+        // A link to a clip is a clip; a name that is not UTF-8 is none of a clip.
+        if let (true, Ok(name)) = (entry.path().is_file(), entry.file_name().into_string()) {
+            out.insert(name);
+        }
+    }
+    Ok(out)
+}
+
+/// Writes a file that is not there yet, or is there with these bytes.
+fn keep(out: &Path, bytes: &[u8]) -> Result<()> {
+    match std::fs::read(out) {
+        Ok(there) if there == bytes => Ok(()),
+        Ok(_) => Err(Error::request(format!(
+            "--out: {} is already there with other lines (name another file, or move it away)",
+            out.display()
+        ))),
+        Err(_) => write::create(out, bytes),
+    }
+}

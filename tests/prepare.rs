@@ -1,0 +1,124 @@
+//! `prepare avqa`: every row of AVQA's file is kept, missing or dropped, and what is kept is read as R1-AQA reads it.
+
+mod program;
+
+use aqa_bench::data::{avqa, prepare};
+use program::{aqa, redact};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+use tempfile::tempdir;
+
+fn row(id: u64, video: &str) -> Value {
+    json!({"id": id, "video_name": video, "video_id": 341, "question_text": "What happened in the video?",
+           "multi_choice": ["motorboat", "Yacht", "3", "Three"], "answer": 1, "question_relation": "View",
+           "question_type": "Happening"})
+}
+
+fn prepared(rows: &[Value], clips: &[&str]) -> prepare::Prepared {
+    let clips: HashSet<String> = clips.iter().map(|name| (*name).to_owned()).collect();
+    prepare::avqa(&serde_json::to_vec(rows).unwrap(), "q.json", &clips).unwrap()
+}
+
+#[test]
+fn lines_keep_every_field_and_name_the_clip_that_is_there() {
+    let rows = [row(1, "-HG3Omg_89c_000030"), row(2, "a_b_000000"), row(3, "gone_000001")];
+    let found = prepared(&rows, &["-HG3Omg_89c_30.wav", "-HG3Omg_89c_000030.wav", "a_b_000000.wav", "gone_000001.mp3"]);
+    assert_eq!((found.kept, found.short_names, found.long_names), (2, 1, 1));
+    assert_eq!(found.missing, ["gone_000001"]);
+    let lines: Vec<Value> = found.lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for (line, (row, clip)) in lines.iter().zip(rows.iter().zip(["-HG3Omg_89c_30.wav", "a_b_000000.wav"])) {
+        let mut expected = row.clone();
+        expected["dataset_name"] = "AVQA".into();
+        expected["audio_path"] = clip.into();
+        assert_eq!(line, &expected);
+    }
+    let examples = avqa::from_slice(found.lines.as_bytes(), "lines", Path::new("clips")).unwrap();
+    assert_eq!(examples.len(), 2);
+    assert_eq!(examples[0].question, "What happened in the audio?");
+    assert_eq!(examples[1].audio, Path::new("clips/a_b_000000.wav"));
+}
+
+proptest! {
+    /// No row vanishes, and the hash over the ids is that of the kept questions and of nothing else.
+    #[test]
+    fn every_row_is_kept_missing_or_dropped(fates in prop::collection::vec(0u8..4, 1..12), other_name: bool) {
+        prop_assume!(fates.contains(&0));
+        let mut rows = Vec::new();
+        let mut clips = vec!["unasked_1.wav".to_owned()];
+        for (i, fate) in fates.iter().enumerate() {
+            let mut row = row(i as u64, &format!("v{i}_{:06}", 10 + i));
+            match fate {
+                0 if other_name => clips.push(format!("v{i}_{:06}.wav", 10 + i)),
+                0 => clips.push(format!("v{i}_{}.wav", 10 + i)),
+                1 => {}
+                2 => row["answer"] = json!(4),
+                _ => row["multi_choice"] = json!(["one"]),
+            }
+            rows.push(row);
+        }
+        let names: Vec<&str> = clips.iter().map(String::as_str).collect();
+        let found = prepared(&rows, &names);
+        let of = |fate: u8| fates.iter().filter(|f| **f == fate).count();
+        prop_assert_eq!((found.kept as usize, found.missing.len()), (of(0), of(1)));
+        let dropped = |key: &str| found.dropped.get(key).map_or(0, Vec::len);
+        prop_assert_eq!((dropped("answer"), dropped("multi_choice"), found.dropped.len()), (of(2), of(3), usize::from(of(2) > 0) + usize::from(of(3) > 0)));
+        let alone: Vec<Value> = rows.iter().zip(&fates).filter(|(_, f)| **f == 0).map(|(row, _)| row.clone()).collect();
+        let alone = prepared(&alone, &names);
+        prop_assert_eq!((&alone.kept_ids, &alone.lines), (&found.kept_ids, &found.lines));
+        let short: HashSet<String> = clips.into_iter().map(|c| c.replace("_0000", "_")).collect();
+        let renamed = prepare::avqa(&serde_json::to_vec(&rows).unwrap(), "q.json", &short).unwrap();
+        prop_assert_eq!(renamed.kept_ids, found.kept_ids, "the ids do not depend on how clips are named");
+    }
+}
+
+#[test]
+fn the_command_writes_the_lines_and_says_what_became_of_every_row() {
+    let dir = tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let clips = dir.path().join("clips");
+    fs::create_dir(&clips).unwrap();
+    for name in ["-HG3Omg_89c_30.wav", "b_000007.wav"] {
+        fs::write(clips.join(name), "").unwrap();
+    }
+    let mut rows = vec![row(1, "-HG3Omg_89c_000030"), row(2, "b_000007"), row(3, "c_000001"), row(1, "b_000007")];
+    rows.push(row(5, "../b_000007"));
+    rows.push(row(6, "b_000007"));
+    rows[5]["question_text"] = "".into();
+    fs::write(at("train_qa.json"), serde_json::to_vec(&rows).unwrap()).unwrap();
+    let run = |questions: &str, audio: &str, more: &[&str]| {
+        let args = ["prepare", "avqa", "--questions", questions, "--audio", audio, "--out", &at("train.jsonl")];
+        aqa(args.iter().chain(more))
+    };
+    let (questions, audio) = (at("train_qa.json"), at("clips"));
+    let text = run(&questions, &audio, &[]).succeeds();
+    insta::assert_snapshot!("prepare-text", redact(&text, dir.path()));
+    let lines = fs::read_to_string(at("train.jsonl")).unwrap();
+    assert_eq!(avqa::from_slice(lines.as_bytes(), "lines", &clips).unwrap().len(), 2);
+    let json = run(&questions, &audio, &["--format", "json"]).succeeds();
+    insta::assert_snapshot!("prepare-json", json);
+
+    let mut all = String::new();
+    let mut fails = |said: program::Said, code| {
+        let error = said.fails(code);
+        assert_eq!(error.lines().count(), 1, "{error}");
+        all += &redact(&error, dir.path());
+    };
+    fails(run(&at("train.jsonl"), &audio, &[]), 2);
+    fails(run(&at("absent.json"), &audio, &[]), 4);
+    fails(run(&questions, &at("absent"), &[]), 4);
+    fs::create_dir(at("empty")).unwrap();
+    fails(run(&questions, &at("empty"), &[]), 4);
+    fs::write(at("other.json"), r#"[{"id": "x", "question": "?"}]"#).unwrap();
+    fails(run(&at("other.json"), &audio, &[]), 2);
+    // Another clip, other lines: the file that is there is not overwritten.
+    fs::write(clips.join("c_1.wav"), "").unwrap();
+    fails(run(&questions, &audio, &[]), 2);
+    assert_eq!(fs::read_to_string(at("train.jsonl")).unwrap(), lines);
+    insta::assert_snapshot!("prepare-refused", all);
+
+    let array = avqa::load(Path::new(&questions), &clips).unwrap_err();
+    assert!(array.exit_code() == 2 && array.to_string().contains("aqa-bench prepare avqa"), "{array}");
+}
