@@ -66,7 +66,7 @@ impl Progress {
             // A download that had to begin again stands below where it resumed.
             let per_part = self.started.elapsed().as_secs_f64() / done.saturating_sub(self.resumed_at).max(1) as f64;
             let eta = per_part * (self.total - done) as f64;
-            say(format_args!("{}: {}, eta {eta:.0} s {message}", self.label, self.parts()));
+            say(format!("{}: {}, eta {eta:.0} s {message}", self.label, self.parts()).trim_end());
         }
     }
 
@@ -74,7 +74,7 @@ impl Progress {
     pub fn finish(self, message: &str) {
         self.bar.finish_and_clear();
         let seconds = self.started.elapsed().as_secs_f64();
-        say(format_args!("{}: {} in {seconds:.1} s {message}", self.label, self.parts()));
+        say(format!("{}: {} in {seconds:.1} s {message}", self.label, self.parts()).trim_end());
     }
 
     /// Ends it without a word: it was too short to speak of, or an error will say more.

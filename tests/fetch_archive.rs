@@ -10,6 +10,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use tar::{Builder, EntryType, Header};
 
+/// Name, kind and body of a member.
+type Member<'a> = (&'a str, EntryType, &'a [u8]);
+
 /// A member as it stands in the archive: the name is written as it is, which `tar`'s own writer would refuse.
 fn member(tar: &mut Builder<Vec<u8>>, name: &str, kind: EntryType, body: &[u8]) {
     let mut header = Header::new_ustar();
@@ -30,7 +33,7 @@ fn gz(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-fn archive(dir: &Path, members: &[(&str, EntryType, &[u8])]) -> PathBuf {
+fn archive(dir: &Path, members: &[Member<'_>]) -> PathBuf {
     let mut tar = Builder::new(Vec::new());
     for (name, kind, body) in members {
         member(&mut tar, name, *kind, body);
@@ -57,7 +60,7 @@ const FILE: EntryType = EntryType::Regular;
 #[test]
 fn files_are_unpacked_hashed_and_verified_again() {
     let dir = tempfile::tempdir().unwrap();
-    let members: [(&str, EntryType, &[u8]); 5] = [
+    let members: [Member<'_>; 5] = [
         ("./", EntryType::Directory, b""),
         ("./clips/", EntryType::Directory, b""),
         ("./clips/a.wav", FILE, b"sound a"),
@@ -130,7 +133,7 @@ fn links_and_devices_are_refused() {
 #[test]
 fn the_same_name_twice_is_refused_however_it_is_spelt() {
     let folder = EntryType::Directory;
-    let cases: [(&[(&str, EntryType, &[u8])], &str); 5] = [
+    let cases: [(&[Member<'_>], &str); 5] = [
         (&[("a", FILE, b"1"), ("a", FILE, b"2")], "there before"),
         (&[("a", FILE, b"1"), ("./a", FILE, b"1")], "there before"),
         (&[("a", FILE, b"1"), ("a/", folder, b"")], "there before"),
@@ -142,7 +145,7 @@ fn the_same_name_twice_is_refused_however_it_is_spelt() {
         refuses(&archive(dir.path(), members), Limits::default(), says);
     }
     let dir = tempfile::tempdir().unwrap();
-    let twice: [(&str, EntryType, &[u8]); 3] = [("a/", folder, b""), ("a/b", FILE, b"1"), ("a/", folder, b"")];
+    let twice: [Member<'_>; 3] = [("a/", folder, b""), ("a/b", FILE, b"1"), ("a/", folder, b"")];
     unpack(&archive(dir.path(), &twice), &dir.path().join("out"), &[], Limits::default())
         .expect("a folder may come again");
 }

@@ -92,6 +92,22 @@ fn other_bytes_are_named_and_not_kept() {
 }
 
 #[test]
+fn redirects_are_followed_to_an_end() {
+    let (stand, dir) = (Stand::start(), tempfile::tempdir().unwrap());
+    let (url, pin) = (stand.page("/f", b"moved", &[]), sha256(b"moved"));
+    let moved = |to: &str| Fault::Status(302, vec![("Location", to.to_owned())]);
+    stand.faults("/old", [moved("/older"), moved("/older")]);
+    stand.faults("/older", [moved(&url), moved("/old")]);
+    let old = format!("{}/old", stand.endpoint());
+    stand.fetcher(dir.path()).url(&old, &pin).unwrap();
+    let paths: Vec<String> = stand.asked().into_iter().map(|a| a.path).collect();
+    assert_eq!(paths, ["/old", "/older", "/f"]);
+    stand.faults("/old", vec![moved("/old"); 50]);
+    let error = fails(stand.fetcher(dir.path()).url(&old, &sha256(b"")));
+    assert!(error.contains("more than 10 redirects") && stand.asked().len() == 11, "{error}");
+}
+
+#[test]
 fn damage_is_found_and_mended_only_on_request() {
     let (stand, dir) = (Stand::start(), tempfile::tempdir().unwrap());
     let (url, pin) = (stand.page("/f", b"the bytes", &[]), sha256(b"the bytes"));

@@ -95,7 +95,7 @@ impl Client {
             let Some(location) = redirect(&response) else { return judge(ask, url, response) };
             let next = join(&uri, &location)
                 .ok_or_else(|| no_address(ask.what, &location, &"a redirect that leads nowhere"))?;
-            if uri.scheme() == Some(&Scheme::HTTPS) && next.scheme() != Some(&Scheme::HTTPS) {
+            if !may_lead(&uri, &next) {
                 let says = format!("{}: a redirect from https to {}", ask.what, shown(&next.to_string()));
                 return Err(Error::inputs(format!("{says} (refused: it could be read and changed on its way)")).into());
             }
@@ -170,6 +170,11 @@ fn judge(ask: &Ask<'_>, url: String, response: Response<Body>) -> Result<Reply, 
     }
 }
 
+/// Whether a redirect may be followed: what began encrypted stays so.
+fn may_lead(from: &Uri, to: &Uri) -> bool {
+    from.scheme() != Some(&Scheme::HTTPS) || to.scheme() == Some(&Scheme::HTTPS)
+}
+
 /// An address as it may be shown: what stands behind `?` can be a signature, and what stands before `@` a password.
 pub(super) fn shown(url: &str) -> String {
     let plain = url.split(['?', '#']).next().unwrap_or_default();
@@ -204,6 +209,11 @@ mod tests {
         assert_eq!(to("//cdn/f"), "https://cdn/f");
         assert_eq!(to("/api/x?y=%2F"), "https://hub:8443/api/x?y=%2F");
         assert_eq!(to("d"), "https://hub:8443/a/b/d");
+        let may = |from: &str, to: &str| may_lead(&from.parse().unwrap(), &to.parse().unwrap());
+        assert!(
+            may("https://a/x", "https://b/y") && may("http://a/x", "https://b/y") && may("http://a/x", "http://b/y")
+        );
+        assert!(!may("https://a/x", "http://b/y") && !may("https://a/x", "ftp://b/y"));
     }
 
     #[test]

@@ -115,7 +115,15 @@ impl Fetcher {
         self.bring(repo, &listing, wanted, true)
     }
 
-    /// The same without a request: every file that is wanted must be there, and what it should be.
+    /// Gets one file of a repository, by its name, and says where it is.
+    ///
+    /// # Errors
+    /// As [`Fetcher::hub`].
+    pub fn hub_file(&self, repo: &HubRepo, revision: &Revision, name: &str) -> Result<PathBuf> {
+        Ok(self.hub(repo, revision, &[&globset::escape(name)])?.dir.join(name))
+    }
+
+    /// The same as [`Fetcher::hub`] without a request: every file that is wanted must be there, and what it should be.
     ///
     /// # Errors
     /// As [`Fetcher::hub`] offline.

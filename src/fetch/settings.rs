@@ -119,6 +119,10 @@ impl Settings {
         };
         let endpoint = set("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".to_owned());
         let endpoint = endpoint.trim().trim_end_matches('/').to_owned();
+        // The endpoint stands in messages: a password in it would, too.
+        if endpoint.contains('@') {
+            return Err(Error::request("HF_ENDPOINT: expected https://HOST, found a name or password before the host"));
+        }
         if !["https://", "http://"].iter().any(|scheme| endpoint.starts_with(scheme)) {
             return Err(Error::request(format!("HF_ENDPOINT: expected https://HOST, found {endpoint:?}")));
         }
@@ -184,6 +188,8 @@ mod tests {
         assert_eq!(with("https://mirror.example/hf/").unwrap().endpoint, "https://mirror.example/hf");
         let error = with("mirror.example").unwrap_err();
         assert!(error.exit_code() == 2 && error.to_string().contains("found \"mirror.example\""), "{error}");
+        let error = with("https://me:secret@mirror.example").unwrap_err();
+        assert!(error.exit_code() == 2 && !error.to_string().contains("secret"), "{error}");
     }
 
     #[test]

@@ -149,7 +149,11 @@ impl Stand {
             }
             nodes.push(node);
             let headers = match stored {
-                Some(_) => vec![("X-Linked-Etag", format!("\"{sha256}\"")), ("X-Repo-Commit", REVISION.to_owned())],
+                Some(_) => vec![
+                    ("X-Linked-Etag", format!("\"{sha256}\"")),
+                    ("X-Linked-Size", bytes.len().to_string()),
+                    ("X-Repo-Commit", REVISION.to_owned()),
+                ],
                 None => vec![("ETag", format!("\"{oid}\"")), ("X-Repo-Commit", REVISION.to_owned())],
             };
             let there = Page { body: bytes.to_vec(), headers, stored, repo: Some(page.clone()) };
