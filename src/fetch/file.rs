@@ -1,12 +1,12 @@
 //! Single files from outside the hub, in this program's cache: `files/HASH`, so that the same bytes are kept once wherever they came from.
 
-use super::address::is_plain;
+use super::address::{Address, is_plain};
 use super::client::{Ask, shown};
 use super::drive;
 use super::transfer::{Job, Meter, Open, beside, length};
 use super::{Fetcher, Known, disk};
 use crate::error::{Error, Result};
-use crate::pins::Pin;
+use crate::pins::{Pin, Sha256};
 use crate::progress::say;
 use std::path::PathBuf;
 
@@ -70,6 +70,67 @@ impl Fetcher {
         Known { missing_files: usize::from(!path.is_file()), path, bytes, missing_bytes: 0 }
     }
 
+    /// Gets a file that nobody has pinned yet, and says what it is. It is kept like any other; an interrupted download goes on.
+    ///
+    /// # Errors
+    /// As [`Fetcher::url`].
+    pub fn learn(&self, address: &Address) -> Result<(Sha256, PathBuf)> {
+        let (what, open): (String, Box<Open<'_>>) = match address {
+            Address::Url(url) => {
+                let what = shown(url);
+                let (ask, url) = (what.clone(), url.clone());
+                let open = move |offset: u64, if_range: Option<&str>| {
+                    self.client.get(&Ask { url: &url, what: &ask, hub: None, offset, if_range })
+                };
+                (what, Box::new(open))
+            }
+            Address::Drive(id) => {
+                let what = format!("drive://{id}");
+                let (ask, id) = (what.clone(), id.clone());
+                let open = move |offset: u64, if_range: Option<&str>| {
+                    drive::open(&self.client, &self.settings.drive, &id, &ask, offset, if_range)
+                };
+                (what, Box::new(open))
+            }
+            Address::Hub(..) | Address::Path(_) => {
+                return Err(Error::internal("only files from elsewhere are learnt: the hub names hashes itself"));
+            }
+        };
+        self.online(&what, "its hash is not known yet")?;
+        let name = Sha256::of(what.as_bytes());
+        let target = self.settings.own_cache.join("learnt").join(name.as_str());
+        // A whole one of an earlier process may be out of date.
+        disk::remove(&target)?;
+        let lock = self.own_lock(name.as_str());
+        let job = Job {
+            what: &what,
+            target: target.clone(),
+            lock,
+            pin: None,
+            bytes: None,
+            variable: "AQA_CACHE",
+            open: &*open,
+        };
+        let mut meter = Meter::new(&what, 0, None);
+        job.run(&self.settings, &mut meter)?;
+        meter.finish();
+        let sha256 = Sha256::of_file(&target)?;
+        let path = self.kept(&Pin::Sha256(sha256.clone()));
+        disk::make_parent(&path)?;
+        std::fs::rename(&target, &path).map_err(|e| disk::failed("rename", &target, &e))?;
+        Ok((sha256, path))
+    }
+
+    /// Where the file of a pin is, or will be.
+    pub fn file_place(&self, pin: &Pin) -> PathBuf {
+        self.kept(pin)
+    }
+
+    /// Where an archive's files are, or will be.
+    pub fn unpacked_place(&self, archive: &Sha256) -> PathBuf {
+        self.settings.own_cache.join("unpacked").join(archive.as_str())
+    }
+
     fn kept(&self, pin: &Pin) -> PathBuf {
         self.settings.own_cache.join("files").join(pin.as_str())
     }
@@ -97,7 +158,7 @@ impl Fetcher {
         let part = if part > 0 { format!(" ({part} bytes are there)") } else { String::new() };
         self.online(what, &format!("{pin} is not in the cache{part}"))?;
         let lock = self.own_lock(pin.as_str());
-        let job = Job { what, target: path.clone(), lock, pin, bytes: None, variable: "AQA_CACHE", open };
+        let job = Job { what, target: path.clone(), lock, pin: Some(pin), bytes: None, variable: "AQA_CACHE", open };
         let mut meter = Meter::new(what, 0, None);
         job.run(&self.settings, &mut meter)?;
         meter.finish();

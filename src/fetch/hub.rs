@@ -151,6 +151,11 @@ impl Fetcher {
         Ok(Some(known))
     }
 
+    /// The folder of a repository's files at a revision, whether they are there or not.
+    pub fn snapshot_place(&self, repo: &HubRepo, revision: &Revision) -> PathBuf {
+        self.place(repo, revision).dir
+    }
+
     fn place(&self, repo: &HubRepo, revision: &Revision) -> Place {
         let repo = repo.at(revision.as_str());
         let locks = self.settings.hub_cache.join(".locks").join(repo.folder_name());
@@ -240,7 +245,7 @@ impl Fetcher {
             what: &what,
             target: place.blob(entry),
             lock: place.locks.join(format!("{}.lock", entry.pin.as_str())),
-            pin: &entry.pin,
+            pin: Some(&entry.pin),
             bytes: Some(entry.bytes),
             variable: "HF_HUB_CACHE",
             open: &open,

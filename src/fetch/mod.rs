@@ -7,6 +7,7 @@ mod address;
 mod archive;
 mod bounded;
 mod client;
+mod commit;
 mod disk;
 mod drive;
 mod file;

@@ -28,8 +28,8 @@ pub(super) struct Job<'a> {
     pub target: PathBuf,
     /// The lock that keeps other processes from it.
     pub lock: PathBuf,
-    /// What its bytes must be.
-    pub pin: &'a Pin,
+    /// What its bytes must be; `None` where nobody knows yet.
+    pub pin: Option<&'a Pin>,
     /// How many they are, where that is known.
     pub bytes: Option<u64>,
     /// The variable that moves the cache, for words about space.
@@ -84,27 +84,29 @@ impl Job<'_> {
         let _lock = Lock::take(&self.lock, self.what)?;
         if let Ok(there) = self.target.metadata() {
             // Another process got it while we waited.
-            let found = self.pin.of_file(&self.target, &mut |_| ())?;
-            return if found == *self.pin { Ok(there.len()) } else { Err(self.other(&found, "the file in the cache")) };
+            self.expect(&self.target, "the file in the cache")?;
+            return Ok(there.len());
         }
         disk::make_parent(&self.target)?;
         let mut inherited = length(&self.part()) > 0;
         // A part without a known length may be the whole: a process can end between the last byte and the rename.
-        let whole = inherited && self.bytes.is_none() && self.pin.of_file(&self.part(), &mut |_| ())? == *self.pin;
+        let whole = inherited && self.bytes.is_none() && self.pin.is_some() && self.is_pinned(&self.part())?.is_ok();
         loop {
             if !whole {
                 patiently(&settings.retry, self.what, || self.attempt(settings, meter))?;
             }
             let file = File::open(self.part()).map_err(|e| disk::failed("open", &self.part(), &e))?;
-            let found = self.pin.of_file(&self.part(), &mut |_| ())?;
-            if found == *self.pin {
+            let judged = self.is_pinned(&self.part())?;
+            if judged.is_ok() {
                 let bytes = length(&self.part());
                 disk::put(&file, &self.part(), &self.target)?;
                 disk::remove(&self.etag())?;
                 return Ok(bytes);
             }
             self.discard()?;
-            if !inherited {
+            if let Err(found) = judged
+                && !inherited
+            {
                 return Err(self.other(&found, "what the server sent"));
             }
             say(format_args!("{}: the part that was there is of another file, beginning again", self.what));
@@ -126,8 +128,20 @@ impl Job<'_> {
         disk::remove(&self.etag())
     }
 
+    /// Whether a file is what was pinned, or what it is instead. Anything is, where nothing is pinned.
+    fn is_pinned(&self, path: &Path) -> Result<Result<(), Pin>> {
+        let Some(pin) = self.pin else { return Ok(Ok(())) };
+        let found = pin.of_file(path, &mut |_| ())?;
+        Ok(if found == *pin { Ok(()) } else { Err(found) })
+    }
+
+    fn expect(&self, path: &Path, place: &str) -> Result<()> {
+        self.is_pinned(path)?.map_err(|found| self.other(&found, place))
+    }
+
     fn other(&self, found: &Pin, place: &str) -> Error {
-        let Job { what, pin, .. } = self;
+        let what = self.what;
+        let pin = self.pin.map(Pin::to_string).unwrap_or_default();
         let way_out = "it is not the pinned file: correct the pin or the address";
         Error::inputs(format!("{what}: expected {pin}, found {found} in {place} ({way_out})"))
     }
