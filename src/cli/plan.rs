@@ -21,8 +21,8 @@ pub(super) fn plan(args: &RecipeArgs, memory: Option<&str>, format: Format) -> R
     let capacity = device.map(|device| Capacity::Apart { device: Some(device), host: None });
     let (_, plan, run) = load(args)?;
     match format {
-        Format::Text => print(&plan.to_text(&run, capacity.as_ref())),
-        Format::Json => print(&pretty(&plan.to_json(&run, capacity.as_ref()))?),
+        Format::Text => print(&plan.to_text(&run, capacity.as_ref())?),
+        Format::Json => print(&pretty(&plan.to_json(&run, capacity.as_ref())?)?),
     }
 }
 
@@ -47,7 +47,7 @@ fn bytes(text: &str) -> Result<u64> {
 
 pub(super) fn verify(args: &RecipeArgs, format: Format) -> Result<()> {
     let (recipe, plan, _) = load(args)?;
-    let inputs = plan::inputs(&plan);
+    let inputs = plan::inputs(&plan, plan::Look::Whole)?;
     match format {
         Format::Json => print(&pretty(&inputs)?)?,
         Format::Text => {

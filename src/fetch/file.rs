@@ -127,7 +127,7 @@ impl Fetcher {
     }
 
     /// Where an archive's files are, or will be.
-    pub fn unpacked_place(&self, archive: &Sha256) -> PathBuf {
+    pub fn unpacked_place(&self, archive: &Pin) -> PathBuf {
         self.settings.own_cache.join("unpacked").join(archive.as_str())
     }
 

@@ -151,6 +151,17 @@ impl Fetcher {
         Ok(Some(known))
     }
 
+    /// What the hub's list of files, where it was asked for, says of a file.
+    ///
+    /// # Errors
+    /// Exit code 4: the list is damaged, or has no such file.
+    pub fn kept_pin(&self, repo: &HubRepo, revision: &Revision, name: &str) -> Result<Option<Pin>> {
+        let Some(listing) = self.kept_listing(repo, revision)? else { return Ok(None) };
+        let entry = listing.files.iter().find(|entry| entry.name == name);
+        let none = || Error::inputs(format!("{repo} at {revision}: has no file {name}"));
+        entry.map(|entry| Some(entry.pin.clone())).ok_or_else(none)
+    }
+
     /// The folder of a repository's files at a revision, whether they are there or not.
     pub fn snapshot_place(&self, repo: &HubRepo, revision: &Revision) -> PathBuf {
         self.place(repo, revision).dir

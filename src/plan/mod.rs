@@ -6,7 +6,7 @@ pub mod memory;
 mod show;
 
 pub use build::build;
-pub use inputs::{Input, inputs, verify};
+pub use inputs::{Input, Look, ToFetch, fetch, inputs, verify};
 
 use crate::pins::Sha256;
 use crate::recipe::{Checkpoint, Eval, Files, Init, Synthetic, Train};

@@ -1,7 +1,8 @@
 //! A plan for people and for programs.
 
 use super::memory::Capacity;
-use super::{Plan, inputs};
+use super::{Input, Look, Plan, inputs};
+use crate::error::Result;
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::Path;
@@ -9,7 +10,10 @@ use std::path::Path;
 impl Plan {
     /// A table: stages with their fingerprints, what is there already, how much is to be done; then memory, and whether it fits a device of
     /// `capacity`; then the inputs.
-    pub fn to_text(&self, run: &Path, capacity: Option<&Capacity>) -> String {
+    ///
+    /// # Errors
+    /// As [`inputs`].
+    pub fn to_text(&self, run: &Path, capacity: Option<&Capacity>) -> Result<String> {
         let mut out = format!("plan of {} in {}\n\n", self.recipe, run.display());
         let wide = self.stages.iter().map(|s| s.name.len()).max().unwrap_or(0).max(5);
         let _ = writeln!(out, "{:wide$}  {:8}  {:12}  {:7}  work", "stage", "kind", "fingerprint", "state");
@@ -24,20 +28,24 @@ impl Plan {
             let _ = writeln!(out, "{:wide$}  {kind:8}  {hash:12}  {state:7}  {work}", stage.name);
         }
         out.push_str(&self.memory_text(capacity));
-        let inputs = inputs(self);
+        let inputs = inputs(self, Look::Quick)?;
         if !inputs.is_empty() {
             out.push_str("\ninputs\n");
         }
-        for input in inputs {
-            let state =
-                input.problem.unwrap_or_else(|| (if input.pin.is_empty() { "found" } else { "as pinned" }).to_owned());
+        for input in &inputs {
+            let found = if input.pin.is_empty() { "found" } else { "as pinned" };
+            let state = input.problem.as_deref().unwrap_or(found);
             let _ = writeln!(out, "  {}: {} {}\n    {state}", input.what, input.at, input.pin);
         }
-        out
+        out.push_str(&download(&inputs));
+        Ok(out)
     }
 
     /// The same for programs.
-    pub fn to_json(&self, run: &Path, capacity: Option<&Capacity>) -> Value {
+    ///
+    /// # Errors
+    /// As [`inputs`].
+    pub fn to_json(&self, run: &Path, capacity: Option<&Capacity>) -> Result<Value> {
         let stages: Vec<Value> = self
             .stages
             .iter()
@@ -47,7 +55,8 @@ impl Plan {
                        "state": self.state(s, run), "questions": questions, "steps": steps, "memory": self.memory_json(s, capacity)})
             })
             .collect();
-        json!({"recipe": self.recipe, "run_dir": run, "stages": stages, "inputs": inputs(self)})
+        let inputs = inputs(self, Look::Quick)?;
+        Ok(json!({"recipe": self.recipe, "run_dir": run, "stages": stages, "inputs": inputs}))
     }
 
     fn state(&self, stage: &super::Stage, run: &Path) -> &'static str {
@@ -59,4 +68,21 @@ impl Plan {
             "to do"
         }
     }
+}
+
+/// What is to be downloaded, in a line; empty where nothing is.
+fn download(inputs: &[Input]) -> String {
+    let missing: Vec<_> = inputs.iter().filter_map(|input| input.to_fetch).collect();
+    if missing.is_empty() {
+        return String::new();
+    }
+    let (known, unknown) =
+        (missing.iter().filter_map(|m| m.bytes).sum::<u64>(), missing.iter().filter(|m| m.bytes.is_none()));
+    let known = if known > 0 { format!("{} ({known} bytes)", indicatif::DecimalBytes(known)) } else { String::new() };
+    let unknown = match unknown.count() {
+        0 => String::new(),
+        n => format!("{n} input{} whose size is known when it is fetched", if n == 1 { "" } else { "s" }),
+    };
+    let and = if known.is_empty() || unknown.is_empty() { "" } else { ", and " };
+    format!("\nto download: {known}{and}{unknown}\n")
 }

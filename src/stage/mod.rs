@@ -24,7 +24,6 @@ use crate::data::{Example, avqa, mmau};
 use crate::error::{Error, Result};
 use crate::pins::Sha256;
 use crate::plan::{Data, Plan, Work};
-use crate::recipe::Source;
 use std::path::{Path, PathBuf};
 use tch::Device;
 
@@ -48,10 +47,6 @@ impl Context<'_> {
 
     /// The questions of a data set.
     fn examples(&self, data: &Data) -> Result<Vec<Example>> {
-        let local = |source: &Source| match source {
-            Source::Path(path) => Ok(path.clone()),
-            Source::Hub(at) | Source::Url(at) => Err(Error::inputs(format!("{at}: this version cannot fetch it"))),
-        };
         match data {
             Data::Stage { index, .. } => {
                 let dir = self.artifact(*index)?;
@@ -61,8 +56,8 @@ impl Context<'_> {
                 }
                 mmau::load(&questions, &dir.join("audios"))
             }
-            Data::Mmau { files, .. } => mmau::load(&local(&files.file)?, &local(&files.audio)?),
-            Data::Avqa { files, .. } => avqa::load(&local(&files.file)?, &local(&files.audio)?),
+            Data::Mmau { files, .. } => mmau::load(&files.questions()?, &files.clips()?),
+            Data::Avqa { files, .. } => avqa::load(&files.questions()?, &files.clips()?),
         }
     }
 }

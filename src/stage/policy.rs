@@ -9,7 +9,7 @@ use crate::model::checkpoint::{ADAPTER, Checkpoint};
 use crate::model::lora::Adapters;
 use crate::model::weights::{load_tensors, save_tensors};
 use crate::plan::{Policy, Work};
-use crate::recipe::{Dtype, Source, Train};
+use crate::recipe::{Dtype, Train};
 use crate::train::optimizer::AdamW;
 use std::path::{Path, PathBuf};
 use tch::Device;
@@ -21,12 +21,7 @@ impl Context<'_> {
     /// The folder of a policy, and the number type to load it as.
     pub(super) fn policy_dir(&self, policy: &Policy) -> Result<(PathBuf, Dtype)> {
         let dir = match policy {
-            Policy::Checkpoint(c) => match &c.source {
-                Source::Path(dir) => return Ok((dir.clone(), c.dtype)),
-                Source::Hub(at) | Source::Url(at) => {
-                    return Err(Error::inputs(format!("{at}: this version cannot fetch it")));
-                }
-            },
+            Policy::Checkpoint(c) => return Ok((c.folder()?, c.dtype)),
             Policy::Stage { index, step } => {
                 let artifact = self.artifact(*index)?;
                 match &self.plan.stages[*index].work {

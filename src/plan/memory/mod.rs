@@ -163,15 +163,14 @@ impl Plan {
                 Work::Train { policy, .. } => self.config(policy),
                 _ => Err("the policy comes from a stage that leaves no weights".to_owned()),
             },
-            Policy::Checkpoint(checkpoint) => match &checkpoint.source {
-                Source::Path(dir) => {
-                    let config = Config::load(dir).map_err(|e| e.to_string())?;
-                    Ok(Config { dtype: checkpoint.dtype, ..config })
+            Policy::Checkpoint(checkpoint) => {
+                let dir = checkpoint.folder().map_err(|e| e.to_string())?;
+                if let (Source::Hub(at), false) = (&checkpoint.source, dir.join("config.json").is_file()) {
+                    return Err(format!("the model's config.json is not here yet ({at} is not fetched)"));
                 }
-                Source::Hub(at) | Source::Url(at) => {
-                    Err(format!("the model's config.json is not here yet ({at} is not fetched)"))
-                }
-            },
+                let config = Config::load(&dir).map_err(|e| e.to_string())?;
+                Ok(Config { dtype: checkpoint.dtype, ..config })
+            }
         }
     }
 

@@ -104,10 +104,9 @@ impl Context<'_> {
 
     /// Format and hash of a data set's questions file.
     fn dataset_id(&self, data: &Data) -> Result<(String, Sha256)> {
-        let of_file = |files: &Files| match (&files.sha256, &files.file) {
-            (Some(sha256), _) => Ok(sha256.clone()),
-            (None, Source::Path(path)) => Sha256::of_file(path),
-            (None, _) => Err(Error::internal("a data set that was read has a path")),
+        let of_file = |files: &Files| match &files.sha256 {
+            Some(sha256) => Ok(sha256.clone()),
+            None => Sha256::of_file(&files.questions()?),
         };
         match data {
             Data::Stage { index, .. } => match &self.plan.stages[*index].work {

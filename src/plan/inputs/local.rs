@@ -1,0 +1,72 @@
+//! Inputs that lie on this machine already: looked at and hashed where they are.
+
+use super::Input;
+use crate::pins::{Pin, Sha256};
+use crate::recipe::{Checkpoint, Files};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What is said where a file is there and is not the pinned one, and what is said more of MMAU's.
+pub(super) const ANOTHER: &str = "another version of the file";
+pub(super) const OF_MMAU: &str = "another version of the file: `aqa-bench identify` tells which";
+
+/// The weights of a checkpoint folder.
+pub(super) fn weights(dir: &Path, checkpoint: &Checkpoint) -> Vec<Input> {
+    let pinned = checkpoint.weights.iter();
+    let pinned = pinned.map(|(name, hash)| file("model weights", &dir.join(name), &Pin::Sha256(hash.clone()), ANOTHER));
+    pinned.chain(unpinned(dir, &checkpoint.weights)).collect()
+}
+
+/// The questions of a data set.
+pub(super) fn questions(path: &Path, files: &Files, name: &str, another: &str) -> Input {
+    let what = format!("data set {name}");
+    match pin(files) {
+        Some(pin) => file(&what, path, &pin, another),
+        None => {
+            let problem = Some("no pin (give its sha256)".to_owned());
+            Input { what, at: path.display().to_string(), problem, ..Input::default() }
+        }
+    }
+}
+
+/// The pin of a questions file, beside the revision of a repository.
+pub(super) fn pin(files: &Files) -> Option<Pin> {
+    let sha256 = files.sha256.clone().map(Pin::Sha256);
+    sha256.or_else(|| files.git_blob.clone().map(Pin::GitBlob))
+}
+
+/// `another` is said where the file is there and is not the pinned one.
+fn file(what: &str, path: &Path, pin: &Pin, another: &str) -> Input {
+    let problem = match pin.of_file(path, &mut |_| ()) {
+        Ok(found) if found == *pin => None,
+        Ok(found) => Some(format!("expected {pin}, found {found} ({another})")),
+        Err(_) if !path.exists() => Some("no such file (put it there, or say where it is with --set)".to_owned()),
+        Err(e) => Some(e.to_string()),
+    };
+    Input { what: what.to_owned(), at: path.display().to_string(), pin: pin.to_string(), problem, ..Input::default() }
+}
+
+/// Weight files of a folder that the recipe does not pin: they would be loaded with the others.
+fn unpinned(dir: &Path, weights: &BTreeMap<String, Sha256>) -> Vec<Input> {
+    let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
+    let mut names: Vec<String> = entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+    names.retain(|name| name.ends_with(".safetensors") && !weights.contains_key(name));
+    names.sort();
+    let input = |name: &String| {
+        let found =
+            Sha256::of_file(&dir.join(name)).map_or_else(|e| e.to_string(), |sha256| format!("sha256 {sha256}"));
+        let problem = format!(
+            "expected a pin for every weight file, found none for this one ({found}: add it to model.weights, or move the file away)"
+        );
+        let at = dir.join(name).display().to_string();
+        Input { what: "model weights".to_owned(), at, problem: Some(problem), ..Input::default() }
+    };
+    names.iter().map(input).collect()
+}
+
+/// A folder of clips.
+pub(super) fn folder(what: &str, dir: &Path) -> Input {
+    let problem =
+        (!dir.is_dir()).then(|| "no such folder (put the clips there, or say where they are with --set)".to_owned());
+    Input { what: what.to_owned(), at: dir.display().to_string(), problem, ..Input::default() }
+}

@@ -1,0 +1,237 @@
+//! The inputs that a plan takes from outside: whether they are there, whether they are what was pinned, and how they get here.
+
+mod local;
+mod remote;
+
+pub(crate) use remote::Remote;
+
+use super::{Data, Plan, Policy, Work};
+use crate::error::{Error, Result};
+use crate::fetch::Fetcher;
+use crate::pins::Sha256;
+use crate::recipe::{Checkpoint, Files, Source};
+use local::{ANOTHER, OF_MMAU};
+use remote::There;
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// One input from outside.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Input {
+    /// What it is for: `data set clips`, `model weights`.
+    pub what: String,
+    /// Where it is, or where it is fetched from.
+    pub at: String,
+    /// The pin: `sha256 …`, `git blob …` or `revision …`; empty for a folder of clips, which the questions name one by one, and where a lock must fill it in.
+    pub pin: String,
+    /// What a fetch would bring; `None` where there is nothing to fetch.
+    pub to_fetch: Option<ToFetch>,
+    /// `None` when it is what was pinned; otherwise what is wrong with it and the way out.
+    pub problem: Option<String>,
+}
+
+/// What a fetch would bring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ToFetch {
+    /// Bytes; `None` where nobody on this machine knows.
+    pub bytes: Option<u64>,
+}
+
+/// How closely inputs are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// What was fetched by its length, the rest by its hash.
+    Quick,
+    /// Everything by its hash.
+    Whole,
+}
+
+/// What stands behind an input.
+enum Wanted<'p> {
+    Model(&'p Checkpoint),
+    Questions(&'p Files, &'p str, &'static str),
+    Clips(&'p Files, &'p str),
+}
+
+impl Plan {
+    /// Each input once, in the order in which stages need them.
+    fn wanted(&self) -> Vec<Wanted<'_>> {
+        let mut out: Vec<Wanted<'_>> = Vec::new();
+        let mut seen: Vec<String> = Vec::new();
+        for stage in &self.stages {
+            let (Work::Train { policy, data, .. } | Work::Evaluate { policy, data, .. }) = &stage.work else {
+                continue;
+            };
+            let mut add = |key: String, wanted| {
+                if !seen.contains(&key) {
+                    seen.push(key);
+                    out.push(wanted);
+                }
+            };
+            if let Policy::Checkpoint(c) = policy {
+                add(format!("model {c:?}"), Wanted::Model(c));
+            }
+            if let Data::Mmau { files, name } | Data::Avqa { files, name } = data {
+                let another = if matches!(data, Data::Mmau { .. }) { OF_MMAU } else { ANOTHER };
+                add(format!("questions {name} {files:?}"), Wanted::Questions(files, name, another));
+                add(format!("clips {name} {files:?}"), Wanted::Clips(files, name));
+            }
+        }
+        out
+    }
+}
+
+impl Wanted<'_> {
+    fn remote(&self) -> Result<Option<Remote>> {
+        match self {
+            Wanted::Model(checkpoint) => Remote::model(checkpoint),
+            Wanted::Questions(files, ..) => Remote::questions(files),
+            Wanted::Clips(files, _) => Remote::clips(files),
+        }
+    }
+
+    fn what(&self) -> String {
+        match self {
+            Wanted::Model(_) => "model".to_owned(),
+            Wanted::Questions(_, name, _) => format!("data set {name}"),
+            Wanted::Clips(_, name) => format!("audio of data set {name}"),
+        }
+    }
+
+    fn source(&self) -> &Source {
+        match self {
+            Wanted::Model(checkpoint) => &checkpoint.source,
+            Wanted::Questions(files, ..) => &files.file,
+            Wanted::Clips(files, _) => &files.audio,
+        }
+    }
+
+    fn look(&self, fetcher: &Fetcher, look: Look) -> Vec<Input> {
+        let (what, source) = (self.what(), self.source());
+        if let Source::Path(path) = source {
+            return match self {
+                Wanted::Model(checkpoint) => local::weights(path, checkpoint),
+                Wanted::Questions(files, name, another) => vec![local::questions(path, files, name, another)],
+                Wanted::Clips(..) => vec![local::folder(&what, path)],
+            };
+        }
+        let mut input = Input { what, at: shown(source), ..Input::default() };
+        match self.remote() {
+            Ok(Some(remote)) => {
+                input.pin = remote.pin();
+                (input.to_fetch, input.problem) = judged(&remote, fetcher, look);
+            }
+            Ok(None) => {}
+            Err(e) => input.problem = Some(e.to_string()),
+        }
+        vec![input]
+    }
+}
+
+fn judged(remote: &Remote, fetcher: &Fetcher, look: Look) -> (Option<ToFetch>, Option<String>) {
+    if let Some(problem) = remote.unpinned() {
+        return (Some(ToFetch { bytes: None }), Some(problem));
+    }
+    match remote.there(fetcher) {
+        Err(e) => (None, Some(e.to_string())),
+        Ok(There::Lacks(lacks)) => {
+            let bytes = lacks.bytes.map(|bytes| format!(", {bytes} bytes")).unwrap_or_default();
+            (Some(lacks), Some(format!("not here yet{bytes} (`aqa-bench fetch RECIPE` gets it)")))
+        }
+        Ok(There::All) if look == Look::Quick => (None, None),
+        Ok(There::All) => (None, remote.verify(fetcher).err().map(|e| e.to_string())),
+    }
+}
+
+fn shown(source: &Source) -> String {
+    match source {
+        Source::Path(path) => path.display().to_string(),
+        Source::Hub(text) | Source::Url(text) => text.clone(),
+    }
+}
+
+/// Every input of a plan, looked at.
+///
+/// # Errors
+/// As [`crate::fetch::Settings::from_env`].
+pub fn inputs(plan: &Plan, look: Look) -> Result<Vec<Input>> {
+    let fetcher = Fetcher::from_env()?;
+    Ok(plan.wanted().iter().flat_map(|wanted| wanted.look(&fetcher, look)).collect())
+}
+
+/// Gets what is missing of every input that is not on this machine, and verifies what is there of them. Those that are files and folders of this machine
+/// are left to [`verify`].
+///
+/// # Errors
+/// Exit code 4: one cannot be had, or is not what was pinned. What was got before it stays.
+pub fn fetch(plan: &Plan, fetcher: &Fetcher) -> Result<Vec<(String, PathBuf)>> {
+    let mut out = Vec::new();
+    for wanted in plan.wanted() {
+        let within = |e: Error| e.within(format!("{}: {}", wanted.what(), shown(wanted.source())));
+        if let Some(remote) = wanted.remote().map_err(within)? {
+            out.push((wanted.what(), remote.get(fetcher).map_err(within)?));
+        }
+    }
+    Ok(out)
+}
+
+/// Hashes of the JSON, Jinja and text files of a checkpoint folder, by name: everything beside the weights that is read of it. Empty where the
+/// folder cannot be read; [`verify`] says so before anything runs.
+pub(super) fn small_files(dir: &std::path::Path) -> serde_json::Value {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let small = entries
+        .map(|e| e.path())
+        .filter(|p| p.extension().is_some_and(|x| ["json", "jinja", "txt"].iter().any(|k| x == *k)));
+    let named =
+        small.filter_map(|p| Some((p.file_name()?.to_str()?.to_owned(), Sha256::of_file(&p).ok()?.to_string())));
+    let sorted: std::collections::BTreeMap<String, String> = named.collect();
+    serde_json::json!(sorted)
+}
+
+/// Errs (exit code 4) with every input that is missing or not what was pinned.
+///
+/// # Errors
+/// Also as [`crate::fetch::Settings::from_env`].
+pub fn verify(plan: &Plan) -> Result<()> {
+    let problems: Vec<String> = inputs(plan, Look::Whole)?
+        .into_iter()
+        .filter_map(|i| i.problem.map(|p| format!("{}: {}: {p}", i.what, i.at)))
+        .collect();
+    if problems.is_empty() { Ok(()) } else { Err(Error::inputs(problems.join("\n"))) }
+}
+
+impl Checkpoint {
+    /// The folder of its files on this machine, whether they are there or not.
+    ///
+    /// # Errors
+    /// Exit code 4: its commit is not pinned yet.
+    pub fn folder(&self) -> Result<PathBuf> {
+        place(&self.source, || Remote::model(self))
+    }
+}
+
+impl Files {
+    /// The questions file on this machine.
+    ///
+    /// # Errors
+    /// Exit code 4: not pinned yet.
+    pub fn questions(&self) -> Result<PathBuf> {
+        place(&self.file, || Remote::questions(self))
+    }
+
+    /// The folder of clips on this machine.
+    ///
+    /// # Errors
+    /// Exit code 4: not pinned, or an archive that is not here.
+    pub fn clips(&self) -> Result<PathBuf> {
+        place(&self.audio, || Remote::clips(self))
+    }
+}
+
+fn place(source: &Source, remote: impl FnOnce() -> Result<Option<Remote>>) -> Result<PathBuf> {
+    match (source, remote().map_err(|e| e.within(shown(source)))?) {
+        (Source::Path(path), _) => Ok(path.clone()),
+        (_, Some(remote)) => remote.place(&Fetcher::from_env()?).map_err(|e| e.within(shown(source))),
+        (_, None) => Err(Error::internal(format!("{}: neither here nor elsewhere", shown(source)))),
+    }
+}
