@@ -39,7 +39,10 @@ pub mod plan;
 // 6. generation without an engine: filters, noise, choice
 pub mod sampling;
 
-// 7. the engine
+// 7. what a recipe resolved to, file by file
+pub mod lock;
+
+// 8. the engine
 #[cfg(feature = "torch")]
 pub mod native;
 
@@ -55,10 +58,10 @@ pub mod train;
 #[cfg(feature = "torch")]
 pub mod stage;
 
-// 8. show it
+// 9. show it
 pub mod report;
 
-// 9. command line
+// 10. command line
 pub mod cli;
 
 pub use error::{Error, Result};

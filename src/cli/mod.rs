@@ -9,6 +9,7 @@ mod claims;
 #[cfg(feature = "torch")]
 mod device;
 mod doctor;
+mod fetch;
 #[cfg(feature = "torch")]
 mod hearing;
 mod identify;
@@ -80,6 +81,28 @@ enum Command {
         /// The questions, when the predictions do not carry them, and to count rows that are missing
         #[arg(long)]
         dataset: Option<PathBuf>,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Get the inputs of a recipe from where it says, verified, into the caches; goes on where it stopped
+    Fetch {
+        #[command(flatten)]
+        recipe: RecipeArgs,
+        /// Fetch again what is in a cache and is not what was pinned
+        #[arg(long)]
+        again: bool,
+    },
+    /// Resolve everything that a recipe takes to hashes, in NAME.lock beside it
+    Lock {
+        #[command(flatten)]
+        recipe: RecipeArgs,
+    },
+    /// Which pins of two locks differ
+    Compare {
+        /// Two locks
+        #[arg(long, num_args = 2, value_names = ["A", "B"], required = true)]
+        locks: Vec<PathBuf>,
         /// How to print it
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
@@ -276,6 +299,9 @@ fn answer(command: Command) -> Result<()> {
     match command {
         Command::Plan { recipe, memory, format } => plan::plan(&recipe, memory.as_deref(), format),
         Command::Verify { recipe, format } => plan::verify(&recipe, format),
+        Command::Fetch { recipe, again } => fetch::fetch(&recipe, again),
+        Command::Lock { recipe } => fetch::lock(&recipe),
+        Command::Compare { locks, format } => fetch::compare(&locks[0], &locks[1], format),
         Command::Score { file, rule: RuleArg::Official, dataset, format } => {
             score::run(&file, dataset.as_deref(), format)
         }
@@ -315,6 +341,9 @@ fn compute(command: Command) -> Result<()> {
         Command::Doctor(args) => doctor::run(&args),
         Command::Plan { .. }
         | Command::Verify { .. }
+        | Command::Fetch { .. }
+        | Command::Lock { .. }
+        | Command::Compare { .. }
         | Command::Score { .. }
         | Command::Identify { .. }
         | Command::Prepare { .. }

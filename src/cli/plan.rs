@@ -2,15 +2,20 @@
 
 use super::{Format, RecipeArgs, pretty, print};
 use crate::error::{Error, Result};
+use crate::lock::{self, Lock};
 use crate::plan::memory::Capacity;
 use crate::plan::{self, Plan};
+use crate::progress::say;
 use crate::recipe::{self, Recipe};
 use std::fmt::Write;
 use std::path::PathBuf;
 
-/// The recipe, its plan and its run folder.
+/// The recipe, completed by its lock where there is one, its plan and its run folder.
 pub(super) fn load(args: &RecipeArgs) -> Result<(Recipe, Plan, PathBuf)> {
-    let recipe = recipe::load(&args.recipe, &args.sets)?;
+    let mut recipe = recipe::load(&args.recipe, &args.sets)?;
+    if let Some(lock) = Lock::of(&recipe.path, &recipe.name)? {
+        lock::complete(&mut recipe, &lock)?;
+    }
     let plan = plan::build(&recipe, args.limit.map(|n| n as usize))?;
     let run = args.run_dir.clone().unwrap_or_else(|| PathBuf::from("runs").join(&recipe.name));
     Ok((recipe, plan, run))
@@ -68,5 +73,15 @@ pub(super) fn verify(args: &RecipeArgs, format: Format) -> Result<()> {
     }
     let wrong = inputs.iter().filter_map(|i| i.problem.as_ref().map(|p| format!("{}: {}: {p}", i.what, i.at)));
     let wrong: Vec<String> = wrong.collect();
-    if wrong.is_empty() { Ok(()) } else { Err(Error::inputs(wrong.join("\n"))) }
+    if !wrong.is_empty() {
+        return Err(Error::inputs(wrong.join("\n")));
+    }
+    match Lock::of(&recipe.path, &recipe.name)? {
+        Some(lock) => {
+            lock::check(&plan, &lock)?;
+            say(format_args!("every file is the one in {}", lock::path(&recipe.path).display()));
+        }
+        None => say(format_args!("no lock beside {} (aqa-bench lock makes one)", recipe.path.display())),
+    }
+    Ok(())
 }

@@ -5,8 +5,11 @@ use crate::artifact::Provenance;
 use crate::artifact::layout::RunFolder;
 use crate::artifact::write;
 use crate::error::{Error, Result};
-use crate::plan::{Plan, Work};
+use crate::fetch::Fetcher;
+use crate::lock::{self, Lock};
+use crate::plan::{Look, Plan, Work};
 use crate::progress::say;
+use crate::recipe::Recipe;
 use crate::report;
 use crate::stage::{self, Done, Options, places_up_to};
 use std::path::PathBuf;
@@ -37,10 +40,23 @@ pub(super) fn run(args: &RunArgs, part: Part) -> Result<()> {
     let only = only(&plan, part, args.until.as_deref())?;
     let folder = RunFolder::new(&run_dir);
     say(format_args!("{}: {} in {}", recipe.name, recipe.title, run_dir.display()));
+    bring(&recipe, &plan)?;
     claims::keep(&recipe, &folder)?;
     let options = Options { device, threads, only, provenance, capacity: memory::capacity(device) };
     let done = stage::run(&recipe, &plan, &folder, &options)?;
     conclude(&done, part, &folder, run_dir)
+}
+
+/// Fetches what is not here yet, and holds everything against the lock, where there is one.
+fn bring(recipe: &Recipe, plan: &Plan) -> Result<()> {
+    let missing = crate::plan::inputs(plan, Look::Quick)?.into_iter().any(|input| input.to_fetch.is_some());
+    if missing {
+        crate::plan::fetch(plan, &Fetcher::from_env()?)?;
+    }
+    match Lock::of(&recipe.path, &recipe.name)? {
+        Some(lock) => lock::check(plan, &lock),
+        None => Ok(()),
+    }
 }
 
 /// Places in the plan of the stages to run; `None` is all of them.

@@ -151,6 +151,16 @@ impl Fetcher {
         Ok(Some(known))
     }
 
+    /// The files of a repository that match a pattern, as the hub lists them: nothing is fetched but the list.
+    ///
+    /// # Errors
+    /// As [`Fetcher::hub`], as far as the list goes.
+    pub fn listed(&self, repo: &HubRepo, revision: &Revision, wanted: &[&str]) -> Result<Vec<Verified>> {
+        let listing = self.listing(repo, revision)?;
+        let files = choose(&listing, wanted)?.0.into_iter();
+        Ok(files.map(|e| Verified { name: e.name.clone(), bytes: e.bytes, pin: e.pin.clone() }).collect())
+    }
+
     /// What the hub's list of files, where it was asked for, says of a file.
     ///
     /// # Errors

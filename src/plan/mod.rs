@@ -6,6 +6,7 @@ pub mod memory;
 mod show;
 
 pub use build::build;
+pub(crate) use inputs::{Content, Remote, Wanted};
 pub use inputs::{Input, Look, ToFetch, fetch, inputs, verify};
 
 use crate::pins::Sha256;

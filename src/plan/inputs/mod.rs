@@ -47,34 +47,64 @@ pub enum Look {
 }
 
 /// What stands behind an input.
-enum Wanted<'p> {
+#[derive(Clone, Copy)]
+pub(crate) enum Wanted<'p> {
     Model(&'p Checkpoint),
-    Questions(&'p Files, &'p str, &'static str),
-    Clips(&'p Files, &'p str),
+    /// Files, name of the data set, and whether they are MMAU's.
+    Questions(&'p Files, &'p str, bool),
+    Clips(&'p Files, &'p str, bool),
+}
+
+/// What an input is on this machine.
+pub(crate) enum Content {
+    File(PathBuf),
+    Folder(PathBuf),
 }
 
 impl Plan {
     /// Each input once, in the order in which stages need them.
     fn wanted(&self) -> Vec<Wanted<'_>> {
-        let mut out: Vec<Wanted<'_>> = Vec::new();
+        self.named().into_iter().map(|(_, wanted)| wanted).collect()
+    }
+
+    /// Where each input is, or will be, by name.
+    ///
+    /// # Errors
+    /// Exit code 4: one is not pinned yet.
+    pub(crate) fn contents(&self) -> Result<Vec<(String, Content)>> {
+        let content = |(what, wanted): (String, Wanted<'_>)| {
+            let content = match wanted {
+                Wanted::Model(checkpoint) => Content::Folder(checkpoint.folder()?),
+                Wanted::Questions(files, ..) => Content::File(files.questions()?),
+                Wanted::Clips(files, ..) => Content::Folder(files.clips()?),
+            };
+            Ok((what, content))
+        };
+        self.named().into_iter().map(content).collect()
+    }
+
+    /// Each input once, by what it is; those of recipes that this one builds on with `RECIPE/` before it.
+    pub(crate) fn named<'p>(&'p self) -> Vec<(String, Wanted<'p>)> {
+        let mut out: Vec<(String, Wanted<'p>)> = Vec::new();
         let mut seen: Vec<String> = Vec::new();
         for stage in &self.stages {
             let (Work::Train { policy, data, .. } | Work::Evaluate { policy, data, .. }) = &stage.work else {
                 continue;
             };
-            let mut add = |key: String, wanted| {
+            let prefix = if stage.recipe == self.recipe { String::new() } else { format!("{}/", stage.recipe) };
+            let mut add = |key: String, wanted: Wanted<'p>| {
                 if !seen.contains(&key) {
                     seen.push(key);
-                    out.push(wanted);
+                    out.push((format!("{prefix}{}", wanted.what()), wanted));
                 }
             };
             if let Policy::Checkpoint(c) = policy {
-                add(format!("model {c:?}"), Wanted::Model(c));
+                add(format!("{prefix}model {c:?}"), Wanted::Model(c));
             }
             if let Data::Mmau { files, name } | Data::Avqa { files, name } = data {
-                let another = if matches!(data, Data::Mmau { .. }) { OF_MMAU } else { ANOTHER };
-                add(format!("questions {name} {files:?}"), Wanted::Questions(files, name, another));
-                add(format!("clips {name} {files:?}"), Wanted::Clips(files, name));
+                let is_mmau = matches!(data, Data::Mmau { .. });
+                add(format!("{prefix}questions {name} {files:?}"), Wanted::Questions(files, name, is_mmau));
+                add(format!("{prefix}clips {name} {files:?}"), Wanted::Clips(files, name, is_mmau));
             }
         }
         out
@@ -86,7 +116,7 @@ impl Wanted<'_> {
         match self {
             Wanted::Model(checkpoint) => Remote::model(checkpoint),
             Wanted::Questions(files, ..) => Remote::questions(files),
-            Wanted::Clips(files, _) => Remote::clips(files),
+            Wanted::Clips(files, ..) => Remote::clips(files),
         }
     }
 
@@ -94,7 +124,7 @@ impl Wanted<'_> {
         match self {
             Wanted::Model(_) => "model".to_owned(),
             Wanted::Questions(_, name, _) => format!("data set {name}"),
-            Wanted::Clips(_, name) => format!("audio of data set {name}"),
+            Wanted::Clips(_, name, _) => format!("audio of data set {name}"),
         }
     }
 
@@ -102,8 +132,13 @@ impl Wanted<'_> {
         match self {
             Wanted::Model(checkpoint) => &checkpoint.source,
             Wanted::Questions(files, ..) => &files.file,
-            Wanted::Clips(files, _) => &files.audio,
+            Wanted::Clips(files, ..) => &files.audio,
         }
+    }
+
+    /// Where it comes from, in words.
+    pub fn shown(&self) -> String {
+        shown(self.source())
     }
 
     fn look(&self, fetcher: &Fetcher, look: Look) -> Vec<Input> {
@@ -111,7 +146,9 @@ impl Wanted<'_> {
         if let Source::Path(path) = source {
             return match self {
                 Wanted::Model(checkpoint) => local::weights(path, checkpoint),
-                Wanted::Questions(files, name, another) => vec![local::questions(path, files, name, another)],
+                Wanted::Questions(files, name, is_mmau) => {
+                    vec![local::questions(path, files, name, if *is_mmau { OF_MMAU } else { ANOTHER })]
+                }
                 Wanted::Clips(..) => vec![local::folder(&what, path)],
             };
         }

@@ -1,0 +1,239 @@
+//! Making a lock: everything is resolved to hashes. Weights on the hub are taken from its list of files, without a download; everything else is fetched.
+
+use super::{FilePin, Lock, Locked, SCHEMA};
+use crate::data::{Example, avqa, mmau};
+use crate::error::{Context, Error, Result};
+use crate::fetch::Fetcher;
+use crate::pins::{Commit, Pin, Sha256};
+use crate::plan::{Plan, Policy, Remote, Wanted, Work};
+use crate::progress::{Progress, say};
+use crate::prompt;
+use crate::recipe::{Checkpoint, Files, PromptStyle, Source};
+use crate::sampling::Filters;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// Resolves a plan. Pins that a lock must fill in are looked up; what is pinned already is held to it.
+///
+/// # Errors
+/// Exit code 4: an input cannot be had, or is not what is pinned; 2: questions that cannot be read.
+pub fn make(plan: &Plan, fetcher: &Fetcher) -> Result<Lock> {
+    let mut inputs = BTreeMap::new();
+    for (what, wanted) in plan.named() {
+        let within = |e: Error| e.within(format!("{what}: {}", wanted.shown()));
+        let locked = match wanted {
+            Wanted::Model(checkpoint) => model(checkpoint, fetcher),
+            Wanted::Questions(files, ..) => questions(files, fetcher),
+            Wanted::Clips(files, _, is_mmau) => clips(files, is_mmau, fetcher),
+        };
+        inputs.insert(what.clone(), locked.map_err(within)?);
+        say(format_args!("{what}: {} files", inputs[&what].files.len()));
+    }
+    Ok(Lock {
+        schema: SCHEMA,
+        recipe: plan.recipe.clone(),
+        inputs,
+        prompts: prompts(plan)?,
+        decoding: decodings(plan, fetcher)?,
+    })
+}
+
+fn source(source: &Source) -> String {
+    match source {
+        Source::Path(_) => String::new(),
+        Source::Hub(text) | Source::Url(text) => text.clone(),
+    }
+}
+
+fn model(checkpoint: &Checkpoint, fetcher: &Fetcher) -> Result<Locked> {
+    let mut locked = Locked { source: source(&checkpoint.source), ..Locked::default() };
+    match (Remote::model(checkpoint)?, &checkpoint.source) {
+        (Some(Remote::Hub { repo, commit: Some(commit), wanted, .. }), _) => {
+            let revision = fetcher.commit(&repo, &commit)?;
+            let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
+            let files = fetcher.listed(&repo, &revision, &wanted)?;
+            locked.files = files.into_iter().map(|file| (file.name, FilePin(file.pin))).collect();
+            locked.revision = Some(revision);
+        }
+        (None, Source::Path(dir)) => {
+            let wanted = |name: &str| {
+                let small = ["json", "jinja", "txt"].iter().any(|end| name.ends_with(&format!(".{end}")));
+                small || checkpoint.weights.contains_key(name)
+            };
+            let names = names(dir)?.into_iter().filter(|name| wanted(name)).collect::<Vec<_>>();
+            locked.files = hashed(dir, &names)?;
+        }
+        _ => return Err(Error::internal("a model comes from a folder or from a commit of the hub")),
+    }
+    Ok(locked)
+}
+
+/// The names of a folder's files.
+fn names(dir: &Path) -> Result<Vec<String>> {
+    let entries = std::fs::read_dir(dir).inputs(|| format!("cannot read {}", dir.display()))?;
+    let files = entries.flatten().filter(|e| e.path().is_file());
+    let mut names: Vec<String> = files.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    Ok(names)
+}
+
+fn hashed(dir: &Path, names: &[String]) -> Result<BTreeMap<String, FilePin>> {
+    let (mut progress, mut out) = (Progress::start("hash", 0, names.len() as u64), BTreeMap::new());
+    for (done, name) in names.iter().enumerate() {
+        progress.at(done as u64, "");
+        out.insert(name.clone(), FilePin(Pin::Sha256(Sha256::of_file(&dir.join(name))?)));
+    }
+    progress.clear();
+    Ok(out)
+}
+
+/// The commit of a data set's repository, where it has one.
+fn commit(remote: &Remote, fetcher: &Fetcher) -> Result<Option<Commit>> {
+    match remote {
+        Remote::Hub { repo, commit: Some(commit), .. } => fetcher.commit(repo, commit).map(|whole| Some(whole.into())),
+        Remote::Archive { packed, .. } => self::commit(packed, fetcher),
+        _ => Ok(None),
+    }
+}
+
+/// The questions file on this machine, and its commit.
+fn got(files: &Files, fetcher: &Fetcher) -> Result<(PathBuf, Option<Commit>)> {
+    match (Remote::questions(files)?, &files.file) {
+        (None, Source::Path(path)) => Ok((path.clone(), None)),
+        (Some(remote), _) => {
+            let commit = commit(&remote, fetcher)?;
+            let whole = Files { revision: commit.clone().or(files.revision.clone()), ..files.clone() };
+            let remote = Remote::questions(&whole)?.ok_or_else(|| Error::internal("it was elsewhere a moment ago"))?;
+            Ok((remote.get(fetcher)?, commit))
+        }
+        (None, _) => Err(Error::internal("questions are here or elsewhere")),
+    }
+}
+
+fn questions(files: &Files, fetcher: &Fetcher) -> Result<Locked> {
+    let (path, commit) = got(files, fetcher)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let pinned = files.sha256.clone().map(Pin::Sha256).or_else(|| files.git_blob.clone().map(Pin::GitBlob));
+    if let Some(pin) = pinned {
+        fetcher.local(&path, &pin)?;
+    }
+    let name = match &files.file {
+        // In the cache it is named by its hash.
+        Source::Url(text) => text.rsplit('/').next().unwrap_or(text).to_owned(),
+        _ => name,
+    };
+    Ok(Locked {
+        source: source(&files.file),
+        revision: commit.and_then(|c| c.whole()),
+        files: BTreeMap::from([(name, FilePin(Pin::Sha256(Sha256::of_file(&path)?)))]),
+        ..Locked::default()
+    })
+}
+
+/// File names of the clips that questions name, each once.
+pub fn clip_names(examples: &[Example]) -> BTreeSet<String> {
+    let name = |e: &Example| e.audio.file_name().map(|name| name.to_string_lossy().into_owned());
+    examples.iter().filter_map(name).collect()
+}
+
+fn clips(files: &Files, is_mmau: bool, fetcher: &Fetcher) -> Result<Locked> {
+    let mut whole = files.clone();
+    let mut locked = Locked { source: source(&files.audio), ..Locked::default() };
+    if let Some(remote) = Remote::clips(files)? {
+        let commit = commit(&remote, fetcher)?;
+        locked.revision = commit.as_ref().and_then(Commit::whole);
+        whole.revision = commit.or(whole.revision);
+        if let Remote::Archive { packed, .. } = &remote
+            && let Remote::File { address, pin } = packed.as_ref()
+        {
+            let known = match pin {
+                Some(Pin::Sha256(hash)) => hash.clone(),
+                _ => fetcher.learn(address)?.0,
+            };
+            whole.audio_sha256 = Some(known.clone());
+            locked.archive = Some(known);
+        }
+        let remote = Remote::clips(&whole)?.ok_or_else(|| Error::internal("it was elsewhere a moment ago"))?;
+        remote.get(fetcher)?;
+    }
+    let dir = whole.clips()?;
+    let (questions, _) = got(&whole, fetcher)?;
+    let examples = if is_mmau { mmau::load(&questions, &dir)? } else { avqa::load(&questions, &dir)? };
+    let (there, missing): (Vec<String>, Vec<String>) =
+        clip_names(&examples).into_iter().partition(|name| dir.join(name).is_file());
+    locked.missing = missing.len() as u64;
+    if let Some(first) = missing.first() {
+        say(format_args!(
+            "{} of {} clips are not there, the first is {first}: the lock counts them",
+            missing.len(),
+            missing.len() + there.len()
+        ));
+    }
+    locked.files = hashed(&dir, &there)?;
+    Ok(locked)
+}
+
+/// Every prompt that the plan uses, as it renders one question.
+fn prompts(plan: &Plan) -> Result<BTreeMap<String, Sha256>> {
+    let row = json!({"id": "1", "audio_id": "1.wav", "question": "What is \"this\"?", "choices": ["it's a dog", "a cat"],
+                     "answer": "a cat", "task": "sound", "difficulty": "easy"});
+    let example = mmau::from_slice(json!([row]).to_string().as_bytes(), "the fixed question", Path::new(""))?.remove(0);
+    let mut out = BTreeMap::new();
+    for stage in &plan.stages {
+        let style: PromptStyle = match &stage.work {
+            Work::Train { train, .. } => train.prompt,
+            Work::Evaluate { eval, .. } => eval.prompt,
+            _ => continue,
+        };
+        let name = serde_json::to_value(style).internal(|| "a prompt has a name".to_owned())?;
+        let name = name.as_str().unwrap_or_default().to_owned();
+        out.insert(name, Sha256::of(prompt::text(style, &example).as_bytes()));
+    }
+    Ok(out)
+}
+
+/// How each evaluation chooses tokens.
+fn decodings(plan: &Plan, fetcher: &Fetcher) -> Result<BTreeMap<String, Value>> {
+    let mut out = BTreeMap::new();
+    for stage in &plan.stages {
+        let Work::Evaluate { eval, policy, data: _, .. } = &stage.work else { continue };
+        let own = generation_config(plan, policy, fetcher)?;
+        let filters = Filters::resolve(&eval.decoding, &own)?;
+        let chosen = json!({
+            "do_sample": eval.decoding.do_sample, "max_new_tokens": eval.decoding.max_new_tokens,
+            "temperature": filters.temperature, "top_k": filters.top_k, "top_p": filters.top_p,
+            "repetition_penalty": filters.repetition_penalty,
+        });
+        out.insert(stage.name.clone(), chosen);
+    }
+    Ok(out)
+}
+
+/// The settings that a policy's checkpoint brings: training keeps those of the model it started from.
+fn generation_config(plan: &Plan, policy: &Policy, fetcher: &Fetcher) -> Result<Value> {
+    let checkpoint = match policy {
+        Policy::Checkpoint(checkpoint) => checkpoint,
+        Policy::Stage { index, .. } => match &plan.stages[*index].work {
+            Work::Train { policy, .. } => return generation_config(plan, policy, fetcher),
+            _ => return Ok(Value::Null),
+        },
+    };
+    const NAME: &str = "generation_config.json";
+    let path = match (Remote::model(checkpoint)?, &checkpoint.source) {
+        (Some(Remote::Hub { repo, commit: Some(commit), .. }), _) => {
+            let revision = fetcher.commit(&repo, &commit)?;
+            if fetcher.listed(&repo, &revision, &["*"])?.iter().all(|file| file.name != NAME) {
+                return Ok(Value::Null);
+            }
+            fetcher.hub_file(&repo, &revision, NAME)?
+        }
+        (_, Source::Path(dir)) => dir.join(NAME),
+        _ => return Ok(Value::Null),
+    };
+    if !path.is_file() {
+        return Ok(Value::Null);
+    }
+    let bytes = std::fs::read(&path).inputs(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_slice(&bytes).inputs(|| format!("{}: is no JSON", path.display()))
+}
