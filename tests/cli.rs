@@ -12,8 +12,24 @@ use std::path::Path;
 use std::process::Stdio;
 use tempfile::tempdir;
 
-const COMMANDS: [&str; 11] =
-    ["reproduce", "plan", "verify", "train", "eval", "score", "report", "check", "inspect", "schema", "doctor"];
+const COMMANDS: [&str; 16] = [
+    "reproduce",
+    "plan",
+    "verify",
+    "fetch",
+    "lock",
+    "compare",
+    "train",
+    "eval",
+    "score",
+    "identify",
+    "prepare",
+    "report",
+    "check",
+    "inspect",
+    "schema",
+    "doctor",
+];
 
 #[test]
 fn help_names_every_command_and_every_exit_code() {

@@ -1,6 +1,6 @@
 //! Single files from outside the hub, in this program's cache: `files/HASH`, so that the same bytes are kept once wherever they came from.
 
-use super::address::{Address, is_plain};
+use super::address::{Address, is_plain, is_safe};
 use super::client::{Ask, shown};
 use super::drive;
 use super::transfer::{Job, Meter, Open, beside, length};
@@ -10,9 +10,6 @@ use crate::pins::{Pin, Sha256};
 use crate::progress::say;
 use std::path::PathBuf;
 
-/// Hosts of this machine, which need no encryption on the way.
-const HERE: [&str; 3] = ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"];
-
 impl Fetcher {
     /// Gets a file by its `https` address, verifies it, and says where it is. One that is there is verified again, not fetched.
     ///
@@ -20,7 +17,7 @@ impl Fetcher {
     /// Exit code 4: refused, missing, cut off too often, no room, offline, other bytes than pinned, or the cached file is damaged and
     /// [`refetch`](super::Settings::refetch) is not set; 2: another address; 1: the machine failed under it.
     pub fn url(&self, url: &str, pin: &Pin) -> Result<PathBuf> {
-        if !url.starts_with("https://") && !HERE.iter().any(|here| url.starts_with(here)) {
+        if !is_safe(url) {
             return Err(Error::request(format!("expected an address that begins with https://, found {}", shown(url))));
         }
         let what = shown(url);

@@ -171,6 +171,10 @@ fn judged(remote: &Remote, fetcher: &Fetcher, look: Look) -> (Option<ToFetch>, O
     }
     match remote.there(fetcher) {
         Err(e) => (None, Some(e.to_string())),
+        // What is there and cut is named by its hash.
+        Ok(There::Lacks(lacks)) if look == Look::Whole => {
+            (Some(lacks), remote.verify(fetcher).err().map(|e| e.to_string()))
+        }
         Ok(There::Lacks(lacks)) => {
             let bytes = lacks.bytes.map(|bytes| format!(", {bytes} bytes")).unwrap_or_default();
             (Some(lacks), Some(format!("not here yet{bytes} (`aqa-bench fetch RECIPE` gets it)")))

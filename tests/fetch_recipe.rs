@@ -1,0 +1,234 @@
+//! A recipe whose inputs are elsewhere, from the first plan to the lock, by the program itself against the stand-in.
+
+mod hub;
+mod program;
+
+use aqa_bench::fetch::RepoKind;
+use aqa_bench::pins::Sha256;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use hub::{REVISION, Stand, git_blob, noise};
+use program::{Said, command, said};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+const WEIGHTS: usize = 50_000;
+
+/// The stand-in, a home with empty caches, and a recipe of one evaluation.
+struct Case {
+    stand: Stand,
+    home: TempDir,
+    questions: Vec<u8>,
+}
+
+fn archive(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    for (name, bytes) in members {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        tar.append_data(&mut header, name, *bytes).unwrap();
+    }
+    tar.into_inner().unwrap().finish().unwrap()
+}
+
+impl Case {
+    fn new() -> Self {
+        let stand = Stand::start();
+        let config = fs::read("tests/inputs/qwen2-audio/config.json").unwrap();
+        let files: [(&str, &[u8], bool); 5] = [
+            ("config.json", &config, false),
+            (
+                "generation_config.json",
+                br#"{"do_sample": true, "temperature": 0.7, "top_k": 20, "top_p": 0.5, "repetition_penalty": 1.1}"#,
+                false,
+            ),
+            ("tokenizer.json", b"{}", false),
+            ("model.safetensors", &noise(WEIGHTS), true),
+            ("README.md", b"not read", false),
+        ];
+        stand.repo(RepoKind::Model, "owner/model", &files);
+        let info = json!({"sha": REVISION}).to_string();
+        stand.page(&format!("/api/models/owner/model/revision/{}", &REVISION[..7]), info.as_bytes(), &[]);
+        let row = |id: &str| {
+            json!({"id": id, "audio_id": format!("./test-mini-audios/{id}.wav"), "question": "?", "choices": ["a", "b"],
+                                    "answer": "a", "task": "sound", "difficulty": "easy", "sub-category": "s"})
+        };
+        let questions = json!([row("one"), row("two"), row("gone")]).to_string().into_bytes();
+        stand.page("/q/mini.json", &questions, &[("ETag", "\"q\"")]);
+        let clips =
+            archive(&[("clips/one.wav", &noise(900)), ("clips/two.wav", &noise(700)), ("clips/other.txt", b"?")]);
+        stand.page("/q/clips.tar.gz", &clips, &[("ETag", "\"c\"")]);
+        let case = Self { stand, home: tempfile::tempdir().unwrap(), questions };
+        case.write(&REVISION[..7], "");
+        case
+    }
+
+    /// The recipe with this commit and more of the data set.
+    fn write(&self, commit: &str, more: &str) {
+        let (at, blob) = (self.stand.endpoint(), git_blob(&self.questions));
+        let recipe = format!(
+            "name: away\ntitle: Away\nseed: 1\nmodel: {{source: hf://models/owner/model, revision: {commit}, dtype: bfloat16}}\n\
+             data:\n  sets:\n    mini: {{format: mmau, file: \"{at}/q/mini.json\", git_blob: {}, audio: \"{at}/q/clips.tar.gz\", audio_folder: clips{more}}}\n\
+             eval:\n  - {{name: base, label: Base, from: model, data: mini, prompt: r1-aqa-2, decoding: {{do_sample: true, max_new_tokens: 8}}, batch_size: 2, extract: answer-tag, rule: official}}\n",
+            blob.as_str(),
+        );
+        fs::write(self.recipe(), recipe).unwrap();
+    }
+
+    fn recipe(&self) -> PathBuf {
+        self.home.path().join("away.yaml")
+    }
+
+    fn lock(&self) -> PathBuf {
+        self.home.path().join("away.lock")
+    }
+
+    fn run(&self, args: &[&str], variables: &[(&str, &str)]) -> Said {
+        let mut command = command(args);
+        command.arg(self.recipe());
+        for name in ["HF_HOME", "HF_HUB_CACHE", "AQA_CACHE", "HF_TOKEN", "HF_HUB_OFFLINE", "XDG_CACHE_HOME"] {
+            command.env_remove(name);
+        }
+        command.env("HOME", self.home.path()).env("HF_ENDPOINT", self.stand.endpoint());
+        said(&command.envs(variables.iter().copied()).output().unwrap())
+    }
+
+    fn does(&self, args: &[&str]) -> String {
+        let Said { code, out, err } = self.run(args, &[]);
+        assert_eq!(code, 0, "{args:?}: {err}");
+        out
+    }
+
+    #[track_caller]
+    fn fails(&self, args: &[&str], code: i32, parts: &[&str]) {
+        let said = self.run(args, &[]);
+        assert_eq!(said.code, code, "{args:?}: {}", said.err);
+        for part in parts {
+            assert!(said.err.contains(part), "{args:?}: {part:?} is not in: {}", said.err);
+        }
+    }
+}
+
+#[test]
+fn a_recipe_goes_from_what_it_knows_to_a_lock_that_holds_every_file() {
+    let case = Case::new();
+    // Nothing is known yet, and planning asks nobody.
+    let plan = case.does(&["plan"]);
+    for part in
+        [&REVISION[..7], "is the beginning of a commit", "no hash pins it", "aqa-bench lock RECIPE", "to download: "]
+    {
+        assert!(plan.contains(part), "{part:?} is not in: {plan}");
+    }
+    assert!(case.stand.asked().is_empty());
+    case.fails(&["fetch"], 4, &["model: hf://models/owner/model", "beginning of a commit", "aqa-bench lock"]);
+    case.fails(&["verify"], 4, &["beginning of a commit", "no hash pins it", "data set mini"]);
+
+    // The lock completes it, without the weights.
+    case.does(&["lock"]);
+    let asked = case.stand.asked();
+    assert!(asked.iter().all(|a| !a.path.contains("model.safetensors")), "weights are locked by the hub's list");
+    let lock: Value = serde_json::from_slice(&fs::read(case.lock()).unwrap()).unwrap();
+    let inputs = &lock["inputs"];
+    assert_eq!(inputs["model"]["revision"], REVISION);
+    assert_eq!(inputs["model"]["files"]["model.safetensors"], format!("sha256 {}", Sha256::of(&noise(WEIGHTS))));
+    assert!(inputs["model"]["files"].get("README.md").is_none());
+    let clips = &inputs["audio of data set mini"];
+    assert_eq!((clips["missing"].clone(), clips["files"].as_object().unwrap().len()), (json!(1), 2));
+    assert_eq!(lock["decoding"]["base"]["top_k"], 20, "the checkpoint's own setting");
+    assert!(lock["prompts"]["r1-aqa-2"].is_string());
+    assert!(case.does(&["lock"]).contains("unchanged"));
+
+    // Now the size is known, and a fetch brings the rest.
+    let plan = case.does(&["plan"]);
+    assert!(
+        plan.contains(&format!("revision {REVISION}"))
+            && plan.contains(&format!(
+                "({} bytes)",
+                WEIGHTS + 2 + fs::metadata("tests/inputs/qwen2-audio/config.json").unwrap().len() as usize
+            )),
+        "{plan}"
+    );
+    case.does(&["fetch"]);
+    case.stand.asked();
+    case.does(&["fetch"]);
+    assert!(case.stand.asked().is_empty(), "everything was there");
+    let offline = case.run(&["verify"], &[("HF_HUB_OFFLINE", "1")]);
+    assert_eq!(offline.code, 0, "{}", offline.err);
+    assert!(offline.err.contains("every file is the one in"), "{}", offline.err);
+    let plan = case.does(&["plan", "--format", "json"]);
+    let plan: Value = serde_json::from_str(&plan).unwrap();
+    assert!(
+        plan["inputs"].as_array().unwrap().iter().all(|i| i["problem"].is_null() && i["to_fetch"].is_null()),
+        "{plan:#}"
+    );
+    assert!(plan["stages"][0]["memory"].to_string().contains("device"), "its config.json is here: {plan:#}");
+}
+
+#[test]
+fn what_is_not_what_was_locked_is_named_with_both_hashes() {
+    let case = Case::new();
+    case.does(&["lock"]);
+    case.does(&["fetch"]);
+    // A clip is changed behind the program's back.
+    let find = |name: &str| -> PathBuf {
+        let mut stack = vec![case.home.path().join(".cache")];
+        while let Some(dir) = stack.pop() {
+            for entry in fs::read_dir(dir).unwrap().flatten() {
+                if entry.path().is_dir() {
+                    stack.push(entry.path());
+                } else if entry.file_name() == name {
+                    return entry.path();
+                }
+            }
+        }
+        panic!("{name} is nowhere")
+    };
+    let clip = find("two.wav");
+    let before = fs::read(&clip).unwrap();
+    fs::write(&clip, noise(701)).unwrap();
+    let (was, is) = (Sha256::of(&before).to_string(), Sha256::of(&noise(701)).to_string());
+    case.fails(&["verify"], 4, &["two.wav", &was, &is]);
+    fs::write(&clip, before).unwrap();
+    case.does(&["verify"]);
+
+    // Weights of the cache, cut: found, and fetched again on request only.
+    let weights = fs::canonicalize(find("model.safetensors")).unwrap();
+    fs::write(&weights, noise(WEIGHTS - 1)).unwrap();
+    case.fails(&["verify"], 4, &["model: hf://models/owner/model", "model.safetensors"]);
+    case.does(&["fetch", "--again"]);
+    case.does(&["verify"]);
+
+    // A recipe that pins another commit, and a lock of another recipe.
+    let kept = fs::read_to_string(case.lock()).unwrap();
+    case.write(&"b".repeat(40), "");
+    case.fails(&["plan"], 4, &["model", &"b".repeat(40), REVISION, "make the lock anew"]);
+    case.write(REVISION, &format!(", audio_sha256: {}", "c".repeat(64)));
+    case.fails(&["verify"], 4, &["audio of data set mini", &"c".repeat(64), "its lock"]);
+    case.write(REVISION, "");
+    fs::write(case.lock(), kept.replace("\"recipe\": \"away\"", "\"recipe\": \"other\"")).unwrap();
+    case.fails(&["plan"], 2, &["expected the lock of recipe away, found that of other", "aqa-bench lock"]);
+    fs::write(case.lock(), "{").unwrap();
+    case.fails(&["verify"], 2, &["away.lock:1:1", "expected a lock of aqa-bench"]);
+    fs::write(case.lock(), kept.replace("\"schema\": 1", "\"schema\": 9")).unwrap();
+    case.fails(&["verify"], 2, &["expected a lock of version 1, found version 9"]);
+}
+
+#[test]
+fn two_locks_differ_by_the_pins_that_differ() {
+    let case = Case::new();
+    case.does(&["lock"]);
+    let (one, other) = (case.lock(), case.home.path().join("other.lock"));
+    let kept = fs::read_to_string(&one).unwrap();
+    fs::write(&other, kept.replace("\"top_k\": 20", "\"top_k\": 21").replace("clips\"", "clips\"")).unwrap();
+    let compare = |a: &Path, b: &Path| {
+        let mut command = command(["compare", "--locks"]);
+        said(&command.arg(a).arg(b).output().unwrap())
+    };
+    let Said { code, out, err } = compare(&one, &other);
+    assert_eq!((code, out.as_str()), (3, "decoding of base: top_k: 20 → 21\n"), "{err}");
+    let same = compare(&one, &one);
+    assert_eq!((same.code, same.out.as_str()), (0, "the same pins\n"));
+}
