@@ -172,16 +172,21 @@ fn judged(remote: &Remote, fetcher: &Fetcher, look: Look) -> (Option<ToFetch>, O
     match remote.there(fetcher) {
         Err(e) => (None, Some(e.to_string())),
         // What is there and cut is named by its hash.
-        Ok(There::Lacks(lacks)) if look == Look::Whole => {
-            (Some(lacks), remote.verify(fetcher).err().map(|e| e.to_string()))
-        }
+        Ok(There::Lacks(lacks)) if look == Look::Whole => (Some(lacks), remote.verify(fetcher).err().map(|e| bare(&e))),
         Ok(There::Lacks(lacks)) => {
             let bytes = lacks.bytes.map(|bytes| format!(", {bytes} bytes")).unwrap_or_default();
             (Some(lacks), Some(format!("not here yet{bytes} (`aqa-bench fetch RECIPE` gets it)")))
         }
         Ok(There::All) if look == Look::Quick => (None, None),
-        Ok(There::All) => (None, remote.verify(fetcher).err().map(|e| e.to_string())),
+        Ok(There::All) => (None, remote.verify(fetcher).err().map(|e| bare(&e))),
     }
+}
+
+/// A message without the address that it begins with: the input's line has it.
+fn bare(error: &Error) -> String {
+    let text = error.to_string();
+    let address = text.starts_with("hf://").then(|| text.split_once(": ")).flatten();
+    address.map_or(text.clone(), |(_, rest)| rest.to_owned())
 }
 
 fn shown(source: &Source) -> String {
