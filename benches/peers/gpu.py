@@ -37,8 +37,8 @@ CANDIDATES = [
     {"micro_batch": 16, "memory": RECOMPUTED | {"optimizer": "host"}},
     {"micro_batch": 16, "memory": RECOMPUTED | {"optimizer": "host", "reference": "host"}},
 ]
-#: What CUDA's context and the allocator's slack may take beside the forecast.
-BESIDE = 3_000_000_000
+#: What the allocator's slack and libraries' workspaces may take beside the forecast.
+BESIDE = 2_000_000_000
 PARTS = ["decode", "evaluate", "step-9", "step-25"]
 #: A part is not begun with fewer seconds left.
 LEAST = 20
@@ -81,7 +81,10 @@ class Bench:
         self.args, self.until = args, time.monotonic() + args.budget
         self.settings = common.Settings(args.threads, "10000")
         cuda = args.device.startswith("cuda")
-        self.meter = Card(int(args.device.partition(":")[2] or 0)) if cuda else Resident()
+        try:
+            self.meter = Card(int(args.device.partition(":")[2] or 0)) if cuda else Resident()
+        except OSError as e:
+            common.fail(f"--device {args.device}: {e}", 4)
         self.product = SMALL_PRODUCT if args.small else PRODUCT
         self.repeats = 1 if args.small else args.repeats
 
@@ -210,15 +213,15 @@ class Bench:
         if self.args.memory is not None or self.args.micro_batch is not None:
             given = {"micro_batch": self.args.micro_batch or 16, "memory": json.loads(self.args.memory or "{}")}
             return given, []
-        total, looked = self.meter.total(), []
+        room, looked = self.meter.room(), []
         host = int(next(line.split()[1] for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemAvailable"))) << 10
         with self.ours() as ours:
             for candidate in CANDIDATES:
                 found = ours.ask("forecast", **size | candidate)
                 looked.append(candidate | {"device": found["device"]["peak"], "host": found["host"]["peak"]})
-                if total is None or (found["device"]["peak"] + BESIDE <= total - self.meter.now and found["host"]["peak"] <= host):
+                if room is None or (found["device"]["peak"] + BESIDE <= room and found["host"]["peak"] <= host):
                     return candidate, looked
-        raise Failed(f"no settings fit {total} bytes of the card and {host} of the host: give some with --memory and --micro-batch ({looked})")
+        raise Failed(f"no settings fit {room} free bytes of the card and {host} of the host: give some with --memory and --micro-batch ({looked})")
 
     def step(self, new_tokens):
         """GRPO steps."""

@@ -1,6 +1,7 @@
 """The report of gpu.py: figures to Markdown and JSON."""
 
 import json
+import os
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -35,7 +36,9 @@ def head(args, bench):
     kept = {key: told[key] for key in ("date", "command", "processor", "cores", "memory", "system", "threads", "load at the start")}
     model = "a small shape: no figure means anything" if args.small else "Qwen2-Audio-7B's shape, random bfloat16 weights"
     python = ", ".join(map(found, ("torch", "transformers"))) + f", Python {platform.python_version()}"
-    return {"card": card, "device": args.device, "model": model, "python": python, "meter": bench.meter.how} | kept
+    allocator = os.environ.get("PYTORCH_CUDA_ALLOC_CONF") or os.environ.get("PYTORCH_ALLOC_CONF") or "as it comes"
+    about = {"card": card, "device": args.device, "model": model, "python": python, "meter": bench.meter.how, "allocator": allocator}
+    return about | kept
 
 
 def spread(values):

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -44,27 +45,70 @@ class Meter:
         self.ended.set()
 
 
+#: libtorch's own question to the driver, asked by a process of its own; its context is there before and after, so it cancels out.
+ASK = f"""import sys, time, torch
+while True:
+    free, total = torch.cuda.mem_get_info(int(sys.argv[1]))
+    print((total - free) >> 20, flush=True)
+    time.sleep({EVERY})
+"""
+
+
 class Card(Meter):
-    """All that a CUDA card holds, of whatever process, by NVIDIA's own tool."""
+    """All that a CUDA card holds, of whatever process: by NVIDIA's own tool or, where that says nothing, by torch."""
 
     def __init__(self, index):
         # CUDA_VISIBLE_DEVICES renumbers devices for libtorch, not for the tool.
         visible = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
+        self.index = index
         self.id = visible[index].strip() if index < len(visible) else str(index)
-        self.how = f"nvidia-smi --query-gpu=memory.used -lms {round(EVERY * 1000)}"
-        command = [*self.how.split(), "--format=csv,noheader,nounits", f"--id={self.id}"]
-        self.tool = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        tool = f"nvidia-smi --query-gpu=memory.used -lms {round(EVERY * 1000)}"
+        ways = {tool: [*tool.split(), "--format=csv,noheader,nounits", f"--id={self.id}"],
+                "torch.cuda.mem_get_info": [sys.executable, "-c", ASK, str(index)]}  # fmt: skip
+        for self.how, command in ways.items():
+            if self.begin(command):
+                break
+        else:
+            raise OSError(f"none of {', '.join(ways)} tells the card's memory")
         super().__init__()
 
-    def watch(self):
-        for line in self.tool.stdout:
-            if line.strip().isdigit():
-                self.see(int(line) << 20)
+    def begin(self, command):
+        """Starts a process that prints MiB, and whether it does. It writes to a terminal: into a pipe it would keep its lines back."""
+        ours, its = os.openpty()
+        try:
+            self.tool = subprocess.Popen(command, stdout=its, stdin=subprocess.DEVNULL)
+        except OSError:
+            os.close(ours)
+            return False
+        finally:
+            os.close(its)
+        self.lines = os.fdopen(ours, errors="replace")
+        if self.next() is not None:
+            return True
+        self.tool.kill()
+        self.tool.wait()
+        return False
 
-    def total(self):
-        """Bytes of the card."""
-        command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits", f"--id={self.id}"]
-        return int(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout) << 20
+    def next(self):
+        """The next number; `None` when there is none."""
+        try:
+            line = self.lines.readline().strip()
+        except OSError:
+            # A terminal whose writer has ended.
+            return None
+        return int(line) << 20 if line.isdigit() else None
+
+    def watch(self):
+        while (bytes_ := self.next()) is not None:
+            self.see(bytes_)
+
+    def room(self):
+        """Bytes that a process with a context of its own finds free."""
+        ask = f"import torch; print(torch.cuda.mem_get_info({self.index})[0])"
+        done = subprocess.run([sys.executable, "-c", ask], stdout=subprocess.PIPE, text=True)
+        if done.returncode != 0:
+            raise OSError("torch does not tell how much of the card is free (above)")
+        return int(done.stdout)
 
     def follow(self, _):
         """All processes are seen as it is."""
@@ -94,8 +138,8 @@ class Resident(Meter):
             kib = next((line.split()[1] for line in text.splitlines() if line.startswith("VmRSS:")), "0")
             self.see(int(kib) << 10)
 
-    def total(self):
-        """Not known, not needed: what stands here is never too large."""
+    def room(self):
+        """Not known, not needed: what is measured so is never too large."""
 
     def follow(self, process):
         """Which process it is; `None` is none."""
