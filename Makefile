@@ -44,6 +44,10 @@ bench-peers: libtorch ## this program beside transformers and trl, on the same w
 bench-growth: libtorch ## time and memory of a GRPO step as it grows, beside the arithmetic's prediction: reports/bench/DATE
 	@python3 benches/peers/growth.py $(ARGS)
 
+.PHONY: gpu-programs
+gpu-programs: libtorch ## the programs that scripts/gpu-check.sh takes to a CUDA machine, in target/gpu (with DEVICE=cuda)
+	@scripts/gpu-programs.sh
+
 .PHONY: parity-fixtures
 parity-fixtures: ## make the parity fixtures anew with the reference stack (needs network for PyPI); reports any change
 	scripts/parity-fixtures.sh

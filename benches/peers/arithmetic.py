@@ -34,15 +34,16 @@ class Floor:
 
 
 class Model:
-    """The shape of a checkpoint, by its config.json."""
+    """The shape of a checkpoint, by its config.json; `width` is the bytes of a number, on disk and where it computes."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, width=FLOAT):
+        self.width = width
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         audio, text = config["audio_config"], config["text_config"]
         self.d, self.audio_layers, self.audio_inner = audio["d_model"], audio["encoder_layers"], audio["encoder_ffn_dim"]
         self.h, self.layers, self.inner, self.vocab = (text[k] for k in ("hidden_size", "num_hidden_layers", "intermediate_size", "vocab_size"))
         index = json.loads((folder / "model.safetensors.index.json").read_text(encoding="utf-8"))
-        self.parameters = index["metadata"]["total_size"] // FLOAT
+        self.parameters = index["metadata"]["total_size"] // width
         #: Weights that a token goes through: the language model's layers, and with them the head.
         self.body = self.layers * (4 * self.h**2 + 3 * self.h * self.inner)
         self.body_and_head = self.body + self.h * self.vocab
@@ -57,6 +58,10 @@ class Model:
     def text(self, tokens, pairs, logits):
         """Operations on so many tokens, pairs of positions that see each other, and positions with logits."""
         return 2 * tokens * self.body + 4 * pairs * self.h * self.layers + 2 * logits * self.h * self.vocab
+
+    def read(self, rows, at):
+        """Bytes that a decode step reads: the weights once, and the keys and values of every row at its positions so far."""
+        return self.width * (self.body_and_head + rows * 2 * self.h * self.layers * at)
 
     def kept(self, step):
         """Bytes that the policy's pass keeps for its backward: of a layer the inputs of its two norms and of its linears, what attention
@@ -75,8 +80,7 @@ class Model:
         decode = 0.0
         for at in range(p, p + c - 1):
             operations = self.text(rows, rows * at, rows)
-            read = FLOAT * (self.body_and_head + rows * 2 * self.h * self.layers * at)
-            decode += max(operations / machine["flops"], read / machine["bytes"])
+            decode += max(operations / machine["flops"], self.read(rows, at) / machine["bytes"])
         # Parameter, gradient and two moments are read, all but the gradient written.
         update = 7 * FLOAT * self.parameters
         # Policy and reference, a gradient and two moments a parameter; questions go through the policy one by one.

@@ -81,14 +81,19 @@ class Worker:
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=settings.environment, cwd=ROOT)
 
+    def attempt(self, work, **parameters):
+        """The answer to a request; `error` in it says why there is none."""
+        try:
+            self.process.stdin.write(json.dumps({"work": work} | parameters) + "\n")
+            self.process.stdin.flush()
+            line = self.process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        return json.loads(line) if line else {"error": f"it ended with {self.process.wait()}"}
+
     def ask(self, work, **parameters):
         """The answer to a request; ends the program when there is none."""
-        self.process.stdin.write(json.dumps({"work": work} | parameters) + "\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
-            fail(f"{shlex.join(self.command)} ended with {self.process.wait()} while it did {work} {parameters}")
-        answer = json.loads(line)
+        answer = self.attempt(work, **parameters)
         if "error" in answer:
             fail(f"{shlex.join(self.command)}: {work} {parameters}: {answer['error']}")
         return answer
@@ -97,7 +102,10 @@ class Worker:
         return self
 
     def __exit__(self, *_):
-        self.process.stdin.close()
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass
         self.process.wait()
 
 

@@ -112,7 +112,7 @@ def main():
             sweeps[name].append(done[key])
     after = speed(command, settings)
     machine = {key: max(before[key], after[key]) for key in before}
-    model = Model(folder / "mini")
+    model = Model(folder / "model")
     sweeps = {name: [predict(model, machine, point) for point in points] for name, points in sweeps.items()}
     write(out, head | {"quick": args.quick, "load at the end": common.load()}, machine, sweeps)
     print(f"{(out / 'growth.md').relative_to(ROOT) if out.is_relative_to(ROOT) else out / 'growth.md'}")

@@ -1,11 +1,13 @@
-//! What both sides work on: the `mini` checkpoint, clips, one question. Everything comes from fixed keys: the same bytes every time.
+//! What both sides work on: a checkpoint, clips, one question. Everything comes from fixed keys: the same bytes every time.
 
+use super::shapes::{self, MINI};
+use aqa_bench::architecture::expected;
 use aqa_bench::audio::wav;
 use aqa_bench::data::Example;
 use aqa_bench::error::{Context, Error, Result};
-use aqa_bench::model::checkpoint::write_init;
+use aqa_bench::model::checkpoint::{write_bare, write_init};
 use aqa_bench::prompt;
-use aqa_bench::recipe::{Dtype, Init, PromptStyle};
+use aqa_bench::recipe::PromptStyle;
 use aqa_bench::seeds::Key;
 use aqa_bench::synth::tokenizer::{self, TokenizerFiles};
 use serde_json::{Value, json};
@@ -19,21 +21,6 @@ pub const CLIPS: usize = 50;
 const TOKENS: usize = 511;
 /// Lengths of the further clips, in seconds.
 const LENGTHS: [u32; 3] = [5, 20, 30];
-
-/// The `mini` model: the shape of Qwen2-Audio with 38 million parameters.
-const MINI: Init = Init {
-    hidden_size: 512,
-    layers: 8,
-    heads: 8,
-    kv_heads: 8,
-    intermediate_size: 1408,
-    audio_d_model: 256,
-    audio_layers: 4,
-    audio_heads: 4,
-    audio_ffn_dim: 1024,
-    vocab_size: 8192,
-    dtype: Dtype::Float32,
-};
 
 /// The question that every clip is asked about.
 pub fn question(audio: PathBuf, id: String) -> Example {
@@ -73,15 +60,31 @@ pub fn stereo(folder: &Path) -> PathBuf {
 
 /// The checkpoint's folder.
 pub fn model(folder: &Path) -> PathBuf {
-    folder.join("mini")
+    folder.join("model")
 }
 
-/// Writes everything into a folder.
+/// Writes everything into a folder: the `mini` model.
 pub fn write(folder: &Path) -> Result<()> {
-    for dir in [model(folder), folder.join("clips")] {
-        std::fs::create_dir_all(&dir).map_err(|e| Error::io("make the folder", &dir, &e))?;
-    }
-    write_init(&model(folder), &MINI, SEED, &every_id_has_a_text(tokenizer::build(TOKENS)?)?)?;
+    std::fs::create_dir_all(model(folder)).map_err(|e| Error::io("make the folder", folder, &e))?;
+    write_init(&model(folder), &MINI, SEED, &every_id_has_a_text(tokenizer::build(TOKENS)?, MINI.vocab_size)?)?;
+    write_shared(folder)
+}
+
+/// Writes everything but the weights, for a model of a named shape. `weights.json` in its folder lists the names and shapes of what is lacking: drawing
+/// eight thousand million numbers is left to a GPU.
+pub fn write_without_weights(folder: &Path, shape: &str) -> Result<()> {
+    let shape = shapes::of(shape)?;
+    std::fs::create_dir_all(model(folder)).map_err(|e| Error::io("make the folder", folder, &e))?;
+    let files = every_id_has_a_text(tokenizer::build(TOKENS)?, shape.vocab_size)?;
+    let config = write_bare(&model(folder), shape, &files)?;
+    put(&model(folder).join("weights.json"), json!(expected(&config)).to_string().as_bytes())?;
+    write_shared(folder)
+}
+
+/// Clips and the question.
+fn write_shared(folder: &Path) -> Result<()> {
+    let clips = folder.join("clips");
+    std::fs::create_dir_all(&clips).map_err(|e| Error::io("make the folder", &clips, &e))?;
     for number in 0..CLIPS {
         wav::write_pcm16(&clip(folder, number), &signal(&format!("10s-{number}"), 16_000, 10), 16_000)?;
     }
@@ -99,11 +102,11 @@ pub fn write(folder: &Path) -> Result<()> {
 
 /// The tokenizer with a word for each further row of the model. No merge makes them, so prompts have the ids that they had; random weights say
 /// them, and a completion has a text.
-fn every_id_has_a_text(mut files: TokenizerFiles) -> Result<TokenizerFiles> {
+fn every_id_has_a_text(mut files: TokenizerFiles, rows: usize) -> Result<TokenizerFiles> {
     let mut json: Value = serde_json::from_str(&files.tokenizer_json).internal(|| "the tokenizer's own JSON".into())?;
     let special = json["added_tokens"].as_array().into_iter().flatten();
     let special = special.map(|token| (token["content"].as_str().unwrap_or_default().to_owned(), token["id"].clone()));
-    let words = (TOKENS..MINI.vocab_size).map(|id| (format!("\u{120}word{id}"), json!(id)));
+    let words = (TOKENS..rows).map(|id| (format!("\u{120}word{id}"), json!(id)));
     let more: Vec<(String, Value)> = special.chain(words).collect();
     let vocabulary = json["model"]["vocab"].as_object_mut();
     vocabulary.ok_or_else(|| Error::internal("the tokenizer has no vocabulary"))?.extend(more);

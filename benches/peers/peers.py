@@ -1,7 +1,8 @@
 """The reference stack's side of `make bench-peers`: transformers 4.49.0 on torch, the way R1-AQA's trainer (trl 0.15.2) and test script step.
 
-The same works, requests and answers as benches/peers/main.rs: `peers.py serve FOLDER THREADS` answers one JSON object a line; `peers.py first-token
-FOLDER THREADS` is a whole process from start to first token. What stands under `same` must be equal on both sides.
+The same works, requests and answers as benches/peers/main.rs: `peers.py serve FOLDER THREADS [DEVICE DTYPE]` answers one JSON object a line (the step is the CPU's
+alone); `peers.py first-token FOLDER THREADS` is a whole process from start to first token. What stands under `same` must be equal on both sides. A GPU machine may have
+another version of transformers, and no soundfile.
 """
 
 import copy
@@ -9,15 +10,31 @@ import json
 import os
 import sys
 import time
+import wave
 from pathlib import Path
 
 os.environ.update(HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false", TRANSFORMERS_VERBOSITY="error")
 
-import soundfile  # noqa: E402
+import numpy  # noqa: E402
 import torch  # noqa: E402
+import transformers  # noqa: E402
 from transformers import GenerationConfig, Qwen2AudioForConditionalGeneration, Qwen2AudioProcessor  # noqa: E402
 
+try:
+    import soundfile
+except ModuleNotFoundError:
+    soundfile = None
+
 BETA = 0.04
+#: Words that transformers 5 renamed; it passes over the old ones.
+FIVE = int(transformers.__version__.split(".")[0]) >= 5
+AUDIO, DTYPE = ("audio", "dtype") if FIVE else ("audios", "torch_dtype")
+
+
+def finish(device):
+    """Waits until the device has done all that it was asked: before a clock starts, and before it stops."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 def memory():
@@ -29,10 +46,11 @@ def memory():
 class Inputs:
     """What `benches/peers/inputs.rs` wrote, with the processor that reads it."""
 
-    def __init__(self, folder):
-        self.folder = Path(folder)
+    def __init__(self, folder, device="cpu", dtype="float32"):
+        self.folder, self.device, self.dtype = Path(folder), torch.device(device), getattr(torch, dtype)
         shared = json.loads((self.folder / "inputs.json").read_text())
-        self.processor = Qwen2AudioProcessor.from_pretrained(self.folder / "mini")
+        self.clips = shared["clips"]
+        self.processor = Qwen2AudioProcessor.from_pretrained(self.folder / "model")
         content = [{"type": "audio", "audio_url": "clip"}, {"type": "text", "text": shared["text"]}]
         chat = [{"role": "user", "content": content}]
         self.prompt = self.processor.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
@@ -42,7 +60,11 @@ class Inputs:
         return self.folder / "clips" / (f"10s-{number:02}.wav" if seconds == 10 else f"{seconds}s.wav")
 
     def read(self, file):
-        """Channel 0 in float32. torchaudio.load, which the reference calls, needs torchcodec in 2.11; soundfile stands for it."""
+        """Channel 0 in float32. torchaudio.load, which the reference calls, needs torchcodec in 2.11; soundfile stands for it, or the standard library."""
+        if soundfile is None:
+            with wave.open(str(file)) as clip:
+                assert (clip.getframerate(), clip.getnchannels(), clip.getsampwidth()) == (16000, 1, 2)
+                return numpy.frombuffer(clip.readframes(clip.getnframes()), dtype="<i2").astype(numpy.float32) / 32768
         samples, rate = soundfile.read(file, dtype="float32", always_2d=True)
         assert rate == 16000
         return samples[:, 0]
@@ -51,13 +73,14 @@ class Inputs:
         """What the model takes."""
         audios = [self.read(file) for file in files]
         prompts = [self.prompt] * len(files)
-        return self.processor(text=prompts, audios=audios, sampling_rate=16000, return_tensors="pt", padding=True)
+        batch = self.processor(text=prompts, **{AUDIO: audios}, sampling_rate=16000, return_tensors="pt", padding=True)
+        return batch.to(self.device)
 
     def model(self):
-        """The checkpoint in float32; no id ends a completion."""
-        model = Qwen2AudioForConditionalGeneration.from_pretrained(self.folder / "mini", torch_dtype=torch.float32)
+        """The checkpoint; no id ends a completion."""
+        model = Qwen2AudioForConditionalGeneration.from_pretrained(self.folder / "model", **{DTYPE: self.dtype})
         model.generation_config.eos_token_id = None
-        return model.eval()
+        return model.to(self.device).eval()
 
     def config(self, new_tokens, **settings):
         """A generation of exactly so many tokens."""
@@ -67,8 +90,10 @@ class Inputs:
     def greedy(self, model, batch, new_tokens):
         """New ids of every row, and the seconds that they took."""
         config = self.config(new_tokens, do_sample=False)
+        finish(self.device)
         started = time.perf_counter()
         ids = model.generate(**batch, generation_config=config)
+        finish(self.device)
         seconds = time.perf_counter() - started
         return seconds, ids[:, batch["input_ids"].shape[1] :]
 
@@ -135,13 +160,14 @@ class Training:
 class Worker:
     """Answers requests; what a work needs is loaded when it is first asked for."""
 
-    def __init__(self, folder):
-        self.inputs = Inputs(folder)
+    def __init__(self, folder, *place):
+        self.inputs = Inputs(folder, *place)
         self.model = self.training = None
 
     def answer(self, request):
         """Does one work."""
         works = {
+            "load": lambda: self.policy() and memory(),
             "load-step": lambda: self.train(request) and memory(),
             "step": lambda: self.train(request).step(),
             "memory": memory,
@@ -189,7 +215,7 @@ class Worker:
 
     def evaluate(self, clips, size, new_tokens):
         """WAV files to texts, as R1-AQA's test script goes through a batch."""
-        files = [self.inputs.clip(10, i) for i in range(clips)]
+        files = [self.inputs.clip(10, i % self.inputs.clips) for i in range(clips)]
         model = self.policy()
         first, counts, texts = [], [], []
         started = time.perf_counter()
@@ -231,9 +257,9 @@ class Worker:
         return {"seconds": seconds, "same": same}
 
 
-def serve(folder):
+def serve(folder, *place):
     """Answers requests until the input ends. A request that fails is answered with `error`."""
-    worker = Worker(folder)
+    worker = Worker(folder, *place)
     for line in sys.stdin:
         try:
             answer = worker.answer(json.loads(line))
@@ -253,6 +279,6 @@ def first_token(folder):
 
 
 if __name__ == "__main__":
-    way, folder, threads = sys.argv[1:]
+    way, folder, threads, *place = sys.argv[1:]
     torch.set_num_threads(int(threads))
-    {"serve": serve, "first-token": first_token}[way](folder)
+    {"serve": serve, "first-token": first_token}[way](folder, *place)

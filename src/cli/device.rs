@@ -4,7 +4,10 @@ use crate::error::{Error, Result};
 use tch::{Cuda, Device};
 
 /// `cpu`, `cuda` or `cuda:N`, when the machine has it.
-pub(super) fn parse(name: &str) -> Result<Device> {
+///
+/// # Errors
+/// Exit code 2 for another name, or a device that is not there.
+pub fn parse(name: &str) -> Result<Device> {
     let index = match name {
         "cpu" => return Ok(Device::Cpu),
         "cuda" => Some(0),

@@ -7,7 +7,7 @@ mod check;
 #[cfg(feature = "torch")]
 mod claims;
 #[cfg(feature = "torch")]
-mod device;
+pub mod device;
 mod doctor;
 mod fetch;
 #[cfg(feature = "torch")]

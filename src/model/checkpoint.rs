@@ -117,10 +117,14 @@ impl Checkpoint {
 
 /// Writes a policy made from a seed: random weights and a tokenizer of our own, in the layout that transformers reads.
 pub fn write_init(dir: &Path, init: &Init, seed: u64, tokenizer: &TokenizerFiles) -> Result<()> {
+    let config = write_bare(dir, init, tokenizer)?;
+    weights::save(&Params::random(&config, seed, Device::Cpu), dir, SHARD_BYTES)
+}
+
+/// Writes such a policy without its weights, and returns the configuration that they must fit.
+pub fn write_bare(dir: &Path, init: &Init, tokenizer: &TokenizerFiles) -> Result<Config> {
     let ids = &tokenizer.special;
     let config = Config::from_init(init, init.vocab_size as i64, i64::from(ids.audio));
-    let params = Params::random(&config, seed, Device::Cpu);
-    weights::save(&params, dir, SHARD_BYTES)?;
     write::replace_json(&dir.join("config.json"), &config.to_json(i64::from(ids.im_end), i64::from(ids.endoftext)))?;
     let generation = json!({
         "eos_token_id": [ids.endoftext, ids.im_end],
@@ -135,7 +139,7 @@ pub fn write_init(dir: &Path, init: &Init, seed: u64, tokenizer: &TokenizerFiles
     for (name, text) in tokenizer.files() {
         write::replace(&dir.join(name), text.as_bytes())?;
     }
-    Ok(())
+    Ok(config)
 }
 
 fn preprocessor_config() -> Value {

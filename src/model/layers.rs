@@ -156,7 +156,9 @@ impl Rotary {
     pub fn new(position_ids: &Tensor, head_dim: i64, theta: f64, kind: Kind) -> Self {
         let device = position_ids.device();
         let exponents = Tensor::arange_start_step(0, head_dim, 2, (Kind::Float, device)) / head_dim as f64;
-        let inv_freq = Tensor::from(theta as f32).to_device(device).pow(&exponents).reciprocal();
+        // Made on the device: a copy from the host would have a GPU wait at every step.
+        let theta = Tensor::full([0i64; 0], f64::from(theta as f32), (Kind::Float, device));
+        let inv_freq = theta.pow(&exponents).reciprocal();
         let angles = position_ids.unsqueeze(-1).to_kind(Kind::Float) * inv_freq;
         let angles = Tensor::cat(&[&angles, &angles], -1).unsqueeze(1);
         Self { cos: angles.cos().to_kind(kind), sin: angles.sin().to_kind(kind) }

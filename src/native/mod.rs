@@ -7,16 +7,36 @@ pub use attend::{Sight, attend};
 pub use skinny::{Part, linear as skinny_linear};
 
 use std::ffi::c_void;
+use tch::Device;
 
 unsafe extern "C" {
     fn aqa_on_threads(threads: i32, pieces: i64, piece: extern "C" fn(*mut c_void, i64), data: *mut c_void);
     fn aqa_grad_enabled() -> bool;
+    fn aqa_device_memory(index: i32, used: *mut i64, held: *mut i64) -> bool;
 }
 
 /// Whether operations on this thread are recorded for a backward pass.
 pub fn grad_enabled() -> bool {
     // SAFETY: reads a thread-local flag.
     unsafe { aqa_grad_enabled() }
+}
+
+/// What a process took of a CUDA device, in bytes, each at its highest since the process began. CUDA's own context is in neither.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeviceMemory {
+    /// Tensors.
+    pub used: u64,
+    /// What libtorch's allocator held for them.
+    pub held: u64,
+}
+
+/// Memory of a CUDA device by libtorch's own count; `None` for another device, or one that was not used.
+pub fn device_memory(device: Device) -> Option<DeviceMemory> {
+    let Device::Cuda(index) = device else { return None };
+    let (mut used, mut held) = (0, 0);
+    // SAFETY: writes the two numbers; nothing is thrown.
+    let known = unsafe { aqa_device_memory(i32::try_from(index).ok()?, &raw mut used, &raw mut held) };
+    known.then_some(DeviceMemory { used: used as u64, held: held as u64 })
 }
 
 /// Sets of instructions that the kernels are compiled for; AVX-512 machines have both.
@@ -43,4 +63,16 @@ fn on_threads<F: Fn(i64) + Sync>(threads: i32, pieces: i64, piece: F) {
     }
     // SAFETY: the function returns when all pieces are done; a panic inside aborts, as `extern "C"` functions do.
     unsafe { aqa_on_threads(threads, pieces, call::<F>, (&raw const piece).cast_mut().cast()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// libtorch throws here: nothing may cross into Rust.
+    #[test]
+    fn memory_of_a_device_that_is_not_there_is_not_known() {
+        assert_eq!(device_memory(Device::Cpu), None);
+        assert_eq!(device_memory(Device::Cuda(127)), None);
+    }
 }

@@ -7,8 +7,9 @@ use crate::data::Example;
 use crate::error::Result;
 use crate::model::Qwen2Audio;
 use crate::model::checkpoint::Checkpoint;
-use crate::recipe::Train;
+use crate::recipe::{Place, Train};
 use crate::train::optimizer::AdamW;
+use crate::train::streamed::Streamed;
 use std::time::Instant;
 
 /// A policy in training. Nothing is written: no checkpoint, no metrics.
@@ -19,11 +20,15 @@ pub struct Alone<'a> {
 }
 
 impl<'a> Alone<'a> {
-    /// Starts a stage's training; `reference` is the frozen start that GRPO's KL penalty is taken against.
+    /// Starts a stage's training; `reference` is the frozen start that GRPO's KL penalty is taken against, loaded where `memory.reference` says.
     pub fn new(train: &'a Train, seed: u64, policy: Checkpoint, reference: Option<Qwen2Audio>) -> Self {
         policy.model.params().require_grad();
         let optimizer = AdamW::with_memory(policy.model.params(), &train.optimizer, &train.memory);
-        let reference = reference.map(|model| Reference::Whole(Box::new(model)));
+        let device = policy.model.device();
+        let reference = reference.map(|model| match train.memory.reference {
+            Place::Device => Reference::Whole(Box::new(model)),
+            Place::Host => Reference::Streamed(Box::new(Streamed::new(&model, device))),
+        });
         let trainer = Trainer { train, seed, policy, reference };
         Self { trainer, optimizer, done: 0 }
     }

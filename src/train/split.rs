@@ -31,7 +31,9 @@ impl Split {
 
     /// The float32 numbers behind the piece of weights (`[len]`, bfloat16) that starts at `at`.
     pub fn load(&self, at: i64, weights: &Tensor) -> Tensor {
-        let mut bits = upper(weights) + self.low.narrow(0, at, weights.size()[0]).to_kind(Kind::Int);
+        // The weights may be on another device than what they lack: an optimizer on the host.
+        let mut bits =
+            upper(&weights.to_device(self.low.device())) + self.low.narrow(0, at, weights.size()[0]).to_kind(Kind::Int);
         let ties = &self.ties[(at / self.piece) as usize];
         if ties.size()[0] > 0 {
             let _ = bits.index_add_(0, ties, &Tensor::full(ties.size(), 1 << 16, (Kind::Int, bits.device())));
@@ -41,8 +43,10 @@ impl Split {
 
     /// Takes float32 numbers `[len]`: the weights become them, rounded, and what those lack is kept.
     pub fn store(&mut self, at: i64, numbers: &Tensor, weights: &mut Tensor) {
-        weights.copy_(numbers);
-        let distance = numbers.view_dtype(Kind::Int) - upper(weights);
+        // Rounded where the numbers are, which may be another device.
+        let rounded = numbers.to_kind(weights.kind());
+        weights.copy_(&rounded);
+        let distance = numbers.view_dtype(Kind::Int) - upper(&rounded);
         self.ties[(at / self.piece) as usize] = distance.eq(1 << 15).nonzero().view([-1]);
         self.low.narrow(0, at, numbers.size()[0]).copy_(&distance);
     }
