@@ -185,6 +185,17 @@ fn a_server_without_ranges_sends_everything_again() {
 }
 
 #[test]
+fn a_server_that_ends_early_or_begins_elsewhere_is_not_believed() {
+    let (stand, dir) = (Stand::start(), tempfile::tempdir().unwrap());
+    let repo = model(&stand);
+    stand.faults(&store_path(), [Fault::Unannounced(100_000), Fault::Shifted]);
+    let snapshot = stand.fetcher(dir.path()).hub(&repo, &revision(), &["*.safetensors"]).unwrap();
+    assert_eq!(fs::read(snapshot.dir.join("model.safetensors")).unwrap(), noise(WEIGHTS));
+    let ranges: Vec<_> = stand.asked().into_iter().filter(|a| a.host == "store").map(|a| a.range).collect();
+    assert_eq!(ranges, [None, Some("bytes=100000-".to_owned()), None], "the part cannot be trusted then");
+}
+
+#[test]
 fn wrong_content_is_named_and_not_kept() {
     let (stand, dir) = (Stand::start(), tempfile::tempdir().unwrap());
     let repo = model(&stand);

@@ -32,6 +32,10 @@ pub enum Fault {
     Wrong,
     /// Everything, whatever range was asked for.
     NoRange,
+    /// No length is announced, and the connection ends after so many bytes: only who knows the length sees it.
+    Unannounced(usize),
+    /// A range that begins a byte later than the one asked for.
+    Shifted,
     /// No answer until the stand-in ends.
     Silent,
 }

@@ -65,14 +65,17 @@ pub fn one(mut stream: TcpStream, host: &'static str, store: SocketAddr, state: 
     for (name, value) in &answer.headers {
         text += &format!("{name}: {value}\r\n");
     }
-    text += &format!("Content-Length: {}\r\n\r\n", answer.body.len());
+    if !matches!(fault, Some(Fault::Unannounced(_))) {
+        text += &format!("Content-Length: {}\r\n", answer.body.len());
+    }
+    text += "\r\n";
     let _ = stream.write_all(text.as_bytes());
     if head.method == "HEAD" {
         return;
     }
     let (mut body, mut pause) = (answer.body.as_slice(), None);
     match fault {
-        Some(Fault::Cut(after)) => body = &body[..after.min(body.len())],
+        Some(Fault::Cut(after) | Fault::Unannounced(after)) => body = &body[..after.min(body.len())],
         Some(Fault::Slow(piece, time)) => pause = Some((piece, time)),
         _ => {}
     }
@@ -124,6 +127,7 @@ fn answer(head: &Head, path: &str, host: &str, store: SocketAddr, state: &State,
     let same = head.headers.get("if-range").is_none_or(|asked| Some(asked) == etag);
     let range = head.headers.get("range").filter(|_| same && !matches!(fault, Some(Fault::NoRange)));
     let from = range.and_then(|r| r.strip_prefix("bytes=")?.strip_suffix('-')?.parse::<usize>().ok());
+    let from = from.map(|from| from + usize::from(matches!(fault, Some(Fault::Shifted))));
     match from {
         Some(from) if from >= body.len() => Answer::empty(416, headers),
         Some(from) => {
