@@ -134,7 +134,7 @@ fn a_plan_for_programs_says_what_the_one_for_people_says() {
         assert_eq!(stage["folder"], format!("{name}-{}", &print[..12]));
     }
     let keys: Vec<&String> = stages[0].as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["name", "kind", "fingerprint", "folder", "state", "questions", "steps", "memory"]);
+    assert_eq!(keys, ["name", "kind", "fingerprint", "folder", "state", "questions", "steps", "memory", "time"]);
 
     // What decides a result changes its name, and the names of all that builds on it; nothing else does.
     let changed = |other: &Value| -> Vec<String> {

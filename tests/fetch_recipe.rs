@@ -37,7 +37,7 @@ fn archive(members: &[(&str, &[u8])]) -> Vec<u8> {
 impl Case {
     fn new() -> Self {
         let stand = Stand::start();
-        let config = fs::read("tests/inputs/qwen2-audio/config.json").unwrap();
+        let config = fs::read("recipes/data/qwen2-audio-7b-instruct/config.json").unwrap();
         let files: [(&str, &[u8], bool); 5] = [
             ("config.json", &config, false),
             (
@@ -147,7 +147,7 @@ fn a_recipe_goes_from_what_it_knows_to_a_lock_that_holds_every_file() {
         plan.contains(&format!("revision {REVISION}"))
             && plan.contains(&format!(
                 "({} bytes)",
-                WEIGHTS + 2 + fs::metadata("tests/inputs/qwen2-audio/config.json").unwrap().len() as usize
+                WEIGHTS + 2 + fs::metadata("recipes/data/qwen2-audio-7b-instruct/config.json").unwrap().len() as usize
             )),
         "{plan}"
     );

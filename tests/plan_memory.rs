@@ -9,13 +9,13 @@ use std::path::Path;
 /// The paper's recipe over the published configuration.
 fn paper(sets: &[&str]) -> Plan {
     let weights = "model.weights={model.safetensors: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa}";
-    let base = ["model.source=tests/inputs/qwen2-audio", "model.revision=", weights];
+    let base = ["model.source=recipes/data/qwen2-audio-7b-instruct", "model.revision=", weights];
     let sets: Vec<String> = base.iter().chain(sets).map(|s| (*s).to_owned()).collect();
     plan::build(&recipe::load(Path::new("recipes/r1-aqa.yaml"), &sets).unwrap(), None).unwrap()
 }
 
-fn published() -> Config {
-    Config::load(Path::new("tests/inputs/qwen2-audio")).unwrap()
+fn published_config() -> Config {
+    Config::load(Path::new("recipes/data/qwen2-audio-7b-instruct")).unwrap()
 }
 
 /// The training stage of the paper's recipe, everything kept on the device and one question at a time.
@@ -26,7 +26,7 @@ fn stage() -> Train {
 }
 
 fn forecast(train: &Train) -> Forecast {
-    training(&published(), train, 750).unwrap()
+    training(&published_config(), train, 750).unwrap()
 }
 
 /// Bytes of parts in the phase that sets the step, on the device and on the host.
@@ -48,7 +48,7 @@ const PLAIN: [&str; 2] = ["train.grpo.memory={activations: keep}", "train.grpo.m
 
 #[test]
 fn the_published_model_has_its_published_size() {
-    let counts = counts(&published());
+    let counts = counts(&published_config());
     assert_eq!(counts.all, 8_397_094_912);
     assert_eq!((counts.largest, counts.trained), (156_032 * 4096, counts.all - 1500 * 1280));
 }
@@ -159,7 +159,7 @@ fn longer_rows_and_larger_parts_take_more() {
         let forward = |f: &Forecast| f.phases.iter().find(|p| p.name == "forward").unwrap().on_device();
         assert!(forward(&larger) > forward(&base));
     }
-    let float32 = training(&Config { dtype: Dtype::Float32, ..published() }, &stage(), 750).unwrap();
+    let float32 = training(&Config { dtype: Dtype::Float32, ..published_config() }, &stage(), 750).unwrap();
     assert!(
         float32.device().device.iter().all(|(part, _)| *part != Part::Master),
         "a float32 policy is its own master"
@@ -187,11 +187,21 @@ fn ways_out_help_and_are_accepted() {
 
 #[test]
 fn what_is_not_known_is_said() {
-    let recipe = recipe::load(Path::new("recipes/r1-aqa.yaml"), &[]).unwrap();
+    let unknown = ["model.source=hf://models/someone/model".to_owned()];
+    let recipe = recipe::load(Path::new("recipes/r1-aqa.yaml"), &unknown).unwrap();
     let plan = plan::build(&recipe, None).unwrap();
     let why = plan.memory(plan.stage("grpo").unwrap()).unwrap().unwrap_err();
     assert!(why.contains("config.json is not here yet"), "{why}");
     assert_eq!(plan.fit(plan.stage("grpo").unwrap(), &Capacity::Shared(Some(1))), None);
+    assert!(plan.disk().is_empty());
+    // Published shapes are known before anything is fetched.
+    let published = plan::build(&recipe::load(Path::new("recipes/r1-aqa.yaml"), &[]).unwrap(), None).unwrap();
+    let grpo = published.stage("grpo").unwrap();
+    assert_eq!(published.memory(grpo).unwrap().unwrap(), paper(&[]).memory(grpo).unwrap().unwrap());
+    let disk = published.disk().remove(0);
+    assert_eq!((disk.checkpoints, disk.each), (10, 2 * counts(&published_config()).all));
+    // Weights, split master and two moments of every number that is trained.
+    about(disk.resume as f64 / 1e9, 16.8 + 16.8 + 67.2);
 }
 
 /// A stage from before the keys existed keeps its fingerprint when the defaults are spelt out; any other setting makes another stage.

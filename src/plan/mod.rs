@@ -1,13 +1,18 @@
 //! The plan: the ordered stages that a recipe needs, each named by the hash of its inputs. Pure, printable, runs nothing.
 
 mod build;
+mod disk;
 mod inputs;
+mod known;
 pub mod memory;
+mod pace;
 mod show;
 
 pub use build::build;
+pub use disk::Disk;
 pub(crate) use inputs::{Content, Remote, Wanted};
 pub use inputs::{Input, Look, ToFetch, fetch, inputs, verify};
+pub use pace::{Estimate, Pace, note};
 
 use crate::pins::Sha256;
 use crate::recipe::{Checkpoint, Eval, Files, Init, Synthetic, Train};

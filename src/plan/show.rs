@@ -1,7 +1,8 @@
 //! A plan for people and for programs.
 
 use super::memory::Capacity;
-use super::{Input, Look, Plan, inputs};
+use super::memory::in_words;
+use super::{Disk, Estimate, Input, Look, Plan, Work, inputs};
 use crate::error::Result;
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -27,7 +28,10 @@ impl Plan {
             let (kind, hash, state) = (stage.work.kind(), stage.fingerprint.short(), self.state(stage, run));
             let _ = writeln!(out, "{:wide$}  {kind:8}  {hash:12}  {state:7}  {work}", stage.name);
         }
+        out.push_str(&self.total_text());
         out.push_str(&self.memory_text(capacity));
+        out.push_str(&self.disk_text());
+        out.push_str(&self.time_text()?);
         let inputs = inputs(self, Look::Quick)?;
         if !inputs.is_empty() {
             out.push_str("\ninputs\n");
@@ -51,12 +55,13 @@ impl Plan {
             .iter()
             .map(|s| {
                 let (questions, steps) = s.work.amount();
-                json!({"name": s.name, "kind": s.work.kind(), "fingerprint": s.fingerprint, "folder": s.folder,
-                       "state": self.state(s, run), "questions": questions, "steps": steps, "memory": self.memory_json(s, capacity)})
+                Ok(json!({"name": s.name, "kind": s.work.kind(), "fingerprint": s.fingerprint, "folder": s.folder,
+                       "state": self.state(s, run), "questions": questions, "steps": steps, "memory": self.memory_json(s, capacity),
+                       "time": self.time(s)?}))
             })
-            .collect();
+            .collect::<Result<_>>()?;
         let inputs = inputs(self, Look::Quick)?;
-        Ok(json!({"recipe": self.recipe, "run_dir": run, "stages": stages, "inputs": inputs}))
+        Ok(json!({"recipe": self.recipe, "run_dir": run, "stages": stages, "inputs": inputs, "disk": self.disk()}))
     }
 
     fn state(&self, stage: &super::Stage, run: &Path) -> &'static str {
@@ -76,13 +81,81 @@ fn download(inputs: &[Input]) -> String {
     if missing.is_empty() {
         return String::new();
     }
-    let (known, unknown) =
-        (missing.iter().filter_map(|m| m.bytes).sum::<u64>(), missing.iter().filter(|m| m.bytes.is_none()));
-    let known = if known > 0 { format!("{} ({known} bytes)", indicatif::DecimalBytes(known)) } else { String::new() };
-    let unknown = match unknown.count() {
-        0 => String::new(),
-        n => format!("{n} input{} whose size is known when it is fetched", if n == 1 { "" } else { "s" }),
-    };
-    let and = if known.is_empty() || unknown.is_empty() { "" } else { ", and " };
-    format!("\nto download: {known}{and}{unknown}\n")
+    let known: u64 = missing.iter().filter_map(|m| m.bytes).sum();
+    let about = if missing.iter().any(|m| m.reckoned) { "about " } else { "" };
+    let mut parts = Vec::new();
+    if known > 0 {
+        parts.push(format!("{about}{} ({known} bytes)", in_words(known)));
+    }
+    match missing.iter().filter(|m| m.bytes.is_none()).count() {
+        0 => {}
+        1 => parts.push("1 input whose size is known when it is fetched".to_owned()),
+        n => parts.push(format!("{n} inputs whose size is known when they are fetched")),
+    }
+    format!("\nto download: {}\n", parts.join(", and "))
+}
+
+impl Plan {
+    /// Everything that is trained, in a line; empty where nothing is.
+    fn total_text(&self) -> String {
+        let trained: Vec<(u64, u64)> = self
+            .stages
+            .iter()
+            .filter(|stage| matches!(stage.work, Work::Train { .. }))
+            .map(|stage| (stage.work.amount().0.unwrap_or(0), stage.work.amount().1))
+            .collect();
+        let (questions, steps) = trained.iter().fold((0, 0), |(q, s), (questions, steps)| (q + questions, s + steps));
+        if steps == 0 {
+            String::new()
+        } else {
+            format!("\ntraining altogether: {steps} optimizer steps, {questions} questions\n")
+        }
+    }
+
+    /// What training stages write, a line each; empty where there are none or their models' shapes are not known.
+    fn disk_text(&self) -> String {
+        let mut out = String::new();
+        for disk in self.disk() {
+            let Disk { stage, checkpoints, each, resume } = &disk;
+            let (most, each, resume) = (in_words(disk.most()), in_words(*each), in_words(*resume));
+            let _ =
+                writeln!(out, "  {stage}: {most} ({checkpoints} checkpoints of {each}, and {resume} while it trains)");
+        }
+        if out.is_empty() { out } else { format!("\ndisk, predicted\n{out}") }
+    }
+
+    /// How long stages would take, by what was measured on this machine.
+    fn time_text(&self) -> Result<String> {
+        let mut said: Vec<(Vec<&str>, String)> = Vec::new();
+        for stage in &self.stages {
+            let Some(estimates) = self.time(stage)? else { continue };
+            let one = |e: &Estimate| match e.seconds {
+                Some(seconds) => format!("about {} on {}", span(seconds), e.device),
+                None => format!("{} a question on {}", span(e.seconds_a_question), e.device),
+            };
+            let words = match estimates.is_empty() {
+                true => format!("not known: no {} of a model of this size has run on this machine", stage.work.kind()),
+                false => estimates.iter().map(one).collect::<Vec<_>>().join(", "),
+            };
+            match said.iter_mut().find(|(_, earlier)| *earlier == words) {
+                Some((names, _)) => names.push(&stage.name),
+                None => said.push((vec![&stage.name], words)),
+            }
+        }
+        let mut out = String::new();
+        for (names, words) in said {
+            let _ = writeln!(out, "  {}: {words}", names.join(", "));
+        }
+        Ok(if out.is_empty() { out } else { format!("\ntime, by what was measured on this machine\n{out}") })
+    }
+}
+
+/// Seconds as people say them.
+fn span(seconds: f64) -> String {
+    match seconds {
+        s if s < 0.1 => format!("{:.1} ms", s * 1e3),
+        s if s < 120.0 => format!("{s:.1} s"),
+        s if s < 7200.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.1} h", s / 3600.0),
+    }
 }

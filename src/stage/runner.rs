@@ -9,11 +9,12 @@ use crate::artifact::write::{self, failed};
 use crate::artifact::{Expectation, Manifest, Provenance, SCHEMA, StageState};
 use crate::error::{Error, Kind, Result};
 use crate::plan::memory::{self, Capacity};
-use crate::plan::{self, Data, Plan, Stage, Work};
+use crate::plan::{self, Data, Pace, Plan, Stage, Work};
 use crate::progress::say;
 use crate::recipe::Recipe;
 use std::fs::{File, TryLockError};
 use std::path::Path;
+use std::time::Instant;
 use tch::Device;
 
 /// How a plan is run.
@@ -65,12 +66,14 @@ pub fn run(recipe: &Recipe, plan: &Plan, folder: &RunFolder, options: &Options) 
         manifest.provenance = earlier.provenance;
     }
     write::replace_json(&folder.manifest(), &manifest)?;
+    let Provenance { device, threads, .. } = &options.provenance;
+    let device = if device == "cpu" { format!("cpu with {threads} threads") } else { device.clone() };
     let mut done = Done { ran: 0, reused: 0, left: Vec::new() };
     for (index, stage) in wanted {
         if stage.find(folder.root(), &plan.recipe).is_some() {
             done.reused += 1;
         } else {
-            if let Err(e) = one(&ctx, stage) {
+            if let Err(e) = one(&ctx, stage, &device) {
                 manifest.status = "stopped".into();
                 // The stage's own error is the one to report; a manifest that cannot be written has the same cause.
                 let _ = write::replace_json(&folder.manifest(), &manifest);
@@ -123,12 +126,35 @@ fn preflight(ctx: &Context<'_>, stage: &Stage) -> Result<()> {
 }
 
 /// Runs one stage in its partial folder and renames it into place.
-fn one(ctx: &Context<'_>, stage: &Stage) -> Result<()> {
+fn one(ctx: &Context<'_>, stage: &Stage, device: &str) -> Result<()> {
     let place = ctx.run.join(&stage.folder);
     let partial = ctx.run.join(format!("{}.partial", stage.folder));
+    let begun = partial.is_dir();
     std::fs::create_dir_all(&partial).map_err(|e| failed("make the folder", &partial, &e))?;
+    let started = Instant::now();
     work(ctx, stage, &partial)?;
+    if !begun {
+        note(ctx, stage, device, started.elapsed().as_secs_f64());
+    }
     std::fs::rename(&partial, &place).map_err(|e| failed("rename", &partial, &e))
+}
+
+/// Notes how long a stage took, for the plans of others like it. That is no part of the run: where it cannot be kept, it is said.
+fn note(ctx: &Context<'_>, stage: &Stage, device: &str, seconds: f64) {
+    let noted = || -> Result<()> {
+        let (policy, questions) = match &stage.work {
+            Work::Train { policy, .. } => (policy, stage.work.amount().0.unwrap_or(0)),
+            Work::Evaluate { policy, data, limit, .. } => {
+                let all = ctx.examples(data)?.len();
+                (policy, limit.unwrap_or(all).min(all) as u64)
+            }
+            Work::Data(_) | Work::Init { .. } => return Ok(()),
+        };
+        plan::note(stage, &ctx.config(policy)?, device, Pace { questions, seconds })
+    };
+    if let Err(e) = noted() {
+        say(format_args!("stage {}: how long it took is not kept: {e}", stage.name));
+    }
 }
 
 /// A libtorch error arrives as a panic of its binding: it becomes an error of the stage, with the way out where it is memory.

@@ -5,7 +5,8 @@ mod remote;
 
 pub(crate) use remote::Remote;
 
-use super::{Data, Plan, Policy, Work};
+use super::memory::counts;
+use super::{Data, Plan, Policy, Work, known};
 use crate::error::{Error, Result};
 use crate::fetch::Fetcher;
 use crate::pins::Sha256;
@@ -35,6 +36,14 @@ pub struct Input {
 pub struct ToFetch {
     /// Bytes; `None` where nobody on this machine knows.
     pub bytes: Option<u64>,
+    /// Whether they are reckoned from the model's shape, its small files not among them.
+    pub reckoned: bool,
+}
+
+impl ToFetch {
+    fn exactly(bytes: Option<u64>) -> Self {
+        Self { bytes, reckoned: false }
+    }
 }
 
 /// How closely inputs are looked at.
@@ -136,6 +145,13 @@ impl Wanted<'_> {
         }
     }
 
+    /// Bytes of a model's weights by its shape, where that is known. (The hub keeps the Qwen2-Audio family in bfloat16.)
+    fn reckoned(&self) -> Option<u64> {
+        let Wanted::Model(checkpoint) = self else { return None };
+        let known = known::config(&shown(&checkpoint.source)).ok().flatten()?;
+        Some(2 * counts(&known).all)
+    }
+
     /// Where it comes from, in words.
     pub fn shown(&self) -> String {
         shown(self.source())
@@ -157,6 +173,10 @@ impl Wanted<'_> {
             Ok(Some(remote)) => {
                 input.pin = remote.pin();
                 (input.to_fetch, input.problem) = judged(&remote, fetcher, look);
+                if let Some(to_fetch) = input.to_fetch.as_mut().filter(|to_fetch| to_fetch.bytes.is_none()) {
+                    *to_fetch =
+                        self.reckoned().map_or(*to_fetch, |bytes| ToFetch { bytes: Some(bytes), reckoned: true });
+                }
             }
             Ok(None) => {}
             Err(e) => input.problem = Some(e.to_string()),
@@ -167,7 +187,7 @@ impl Wanted<'_> {
 
 fn judged(remote: &Remote, fetcher: &Fetcher, look: Look) -> (Option<ToFetch>, Option<String>) {
     if let Some(problem) = remote.unpinned() {
-        return (Some(ToFetch { bytes: None }), Some(problem));
+        return (Some(ToFetch::exactly(None)), Some(problem));
     }
     match remote.there(fetcher) {
         Err(e) => (None, Some(e.to_string())),

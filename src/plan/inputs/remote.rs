@@ -107,7 +107,7 @@ impl Remote {
 
     /// What is there, by length alone and without a request.
     pub(super) fn there(&self, fetcher: &Fetcher) -> Result<There> {
-        let lacks = |bytes| Ok(There::Lacks(ToFetch { bytes }));
+        let lacks = |bytes| Ok(There::Lacks(ToFetch::exactly(bytes)));
         match self {
             Remote::Hub { repo, wanted, .. } => match fetcher.known_hub(repo, &self.revision()?, &refs(wanted))? {
                 Some(known) if known.missing_files == 0 => Ok(There::All),

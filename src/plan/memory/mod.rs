@@ -9,12 +9,14 @@ mod phases;
 mod show;
 mod sizes;
 
+pub(super) use show::in_words;
+
 pub use fit::{Capacity, Fit, check};
 pub use passes::Rows;
 pub use phases::{LOGIT_ROWS, MOMENT_BLOCK, STEP_PARAMETERS, evaluation, training};
 pub use sizes::{Counts, adapters, counts};
 
-use super::{Data, Plan, Policy, Stage, Work};
+use super::{Data, Plan, Policy, Stage, Work, known};
 use crate::architecture::Config;
 use crate::audio;
 use crate::recipe::{Method, Source, Train};
@@ -155,7 +157,7 @@ impl Plan {
     }
 
     /// The configuration that a policy has, or will have: training changes none.
-    fn config(&self, policy: &Policy) -> Result<Config, String> {
+    pub(super) fn config(&self, policy: &Policy) -> Result<Config, String> {
         match policy {
             Policy::Stage { index, .. } => match &self.stages[*index].work {
                 // The placeholder's id is no size.
@@ -164,11 +166,19 @@ impl Plan {
                 _ => Err("the policy comes from a stage that leaves no weights".to_owned()),
             },
             Policy::Checkpoint(checkpoint) => {
-                let dir = checkpoint.folder().map_err(|e| e.to_string())?;
-                if let (Source::Hub(at), false) = (&checkpoint.source, dir.join("config.json").is_file()) {
-                    return Err(format!("the model's config.json is not here yet ({at} is not fetched)"));
-                }
-                let config = Config::load(&dir).map_err(|e| e.to_string())?;
+                let dir = checkpoint.folder();
+                let there = dir.as_ref().is_ok_and(|dir| dir.join("config.json").is_file());
+                let known = match (&checkpoint.source, there) {
+                    (Source::Hub(at), false) => known::config(at).map_err(|e| e.to_string())?,
+                    _ => None,
+                };
+                let config = match (known, &checkpoint.source) {
+                    (Some(config), _) => config,
+                    (None, Source::Hub(at)) if !there => {
+                        return Err(format!("the model's config.json is not here yet ({at} is not fetched)"));
+                    }
+                    _ => Config::load(&dir.map_err(|e| e.to_string())?).map_err(|e| e.to_string())?,
+                };
                 Ok(Config { dtype: checkpoint.dtype, ..config })
             }
         }

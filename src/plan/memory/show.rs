@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use std::fmt::Write;
 
 /// Bytes as people say them, in powers of ten as makers of memory do.
-pub(super) fn in_words(bytes: u64) -> String {
+pub(in crate::plan) fn in_words(bytes: u64) -> String {
     match bytes {
         0..1_000_000 => format!("{:.0} kB", bytes as f64 / 1e3),
         1_000_000..1_000_000_000 => format!("{:.0} MB", bytes as f64 / 1e6),

@@ -8,7 +8,7 @@ use crate::data::Example;
 use crate::error::{Error, Result};
 use crate::pins::Sha256;
 use crate::plan::{Data, Policy, Work};
-use crate::recipe::{Eval, Files, Source};
+use crate::recipe::{Eval, Files};
 use crate::sampling::Filters;
 use crate::score::{self, Judged};
 
