@@ -3,12 +3,20 @@
 use crate::plan::memory::Capacity;
 use std::path::Path;
 use std::process::Command;
-use tch::Device;
+
+/// What this machine has to give now: its first CUDA device beside the host, or the host alone.
+pub(super) fn here() -> Capacity {
+    match cuda(0) {
+        Some(device) => Capacity::Apart { device: Some(device), host: host() },
+        None => Capacity::Shared(host()),
+    }
+}
 
 /// What a device and the host have to give now; parts that cannot be read are not known, and nothing is refused for them.
-pub(super) fn capacity(device: Device) -> Capacity {
+#[cfg(feature = "torch")]
+pub(super) fn capacity(device: tch::Device) -> Capacity {
     match device {
-        Device::Cuda(index) => Capacity::Apart { device: cuda(index), host: host() },
+        tch::Device::Cuda(index) => Capacity::Apart { device: cuda(index), host: host() },
         _ => Capacity::Shared(host()),
     }
 }

@@ -15,7 +15,6 @@ mod hearing;
 mod identify;
 #[cfg(feature = "torch")]
 mod inspect;
-#[cfg(feature = "torch")]
 mod memory;
 mod plan;
 mod prepare;
@@ -52,8 +51,8 @@ enum Command {
     Plan {
         #[command(flatten)]
         recipe: RecipeArgs,
-        /// Would each stage fit a device of this memory, as in `--memory 80GB` or `--memory 139GiB`?
-        #[arg(long, value_name = "SIZE")]
+        /// Would each stage fit a device of this memory (`80GB`, `139GiB`), or the machine at hand (`here`)?
+        #[arg(long, value_name = "SIZE|here")]
         memory: Option<String>,
         /// How to print it
         #[arg(long, value_enum, default_value_t = Format::Text)]

@@ -22,8 +22,11 @@ pub(super) fn load(args: &RecipeArgs) -> Result<(Recipe, Plan, PathBuf)> {
 }
 
 pub(super) fn plan(args: &RecipeArgs, memory: Option<&str>, format: Format) -> Result<()> {
-    let device = memory.map(bytes).transpose()?;
-    let capacity = device.map(|device| Capacity::Apart { device: Some(device), host: None });
+    let capacity = match memory {
+        Some("here") => Some(super::memory::here()),
+        Some(size) => Some(Capacity::Apart { device: Some(bytes(size)?), host: None }),
+        None => None,
+    };
     let (_, plan, run) = load(args)?;
     match format {
         Format::Text => print(&plan.to_text(&run, capacity.as_ref())?),
@@ -46,8 +49,9 @@ fn bytes(text: &str) -> Result<u64> {
     };
     let size = text[..digits].parse::<f64>().ok().zip(factor).map(|(number, factor)| number * factor);
     let size = size.filter(|size| *size >= 1.0 && *size < 1e18);
-    size.map(|size| size as u64)
-        .ok_or_else(|| Error::request(format!("--memory: expected a size such as 80GB or 139GiB, found {text:?}")))
+    size.map(|size| size as u64).ok_or_else(|| {
+        Error::request(format!("--memory: expected `here` or a size such as 80GB or 139GiB, found {text:?}"))
+    })
 }
 
 pub(super) fn verify(args: &RecipeArgs, format: Format) -> Result<()> {

@@ -21,7 +21,11 @@ use std::path::{Path, PathBuf};
 pub fn make(plan: &Plan, fetcher: &Fetcher) -> Result<Lock> {
     let mut inputs = BTreeMap::new();
     for (what, wanted) in plan.named() {
-        let within = |e: Error| e.within(format!("{what}: {}", wanted.shown()));
+        let shown = wanted.shown();
+        let within = |e: Error| match e.to_string().starts_with("hf://") {
+            true => e.within(&what),
+            false => e.within(format!("{what}: {shown}")),
+        };
         let locked = match wanted {
             Wanted::Model(checkpoint) => model(checkpoint, fetcher),
             Wanted::Questions(files, ..) => questions(files, fetcher),

@@ -78,18 +78,21 @@ impl<const N: usize> Joined<N> {
         Self { layers, widths, whole }
     }
 
-    /// `[…, in]` to `[…, out]` of each layer.
+    /// `[…, in]` to `[…, out]` of each layer, a product each, with gradients and without: policy and reference of the same weights say the same.
     pub fn forward(&self, x: &Tensor) -> [Tensor; N] {
-        match &self.whole {
-            Some((weight, bias)) if !grad_enabled() => self.split(&x.linear(weight, bias.as_ref()), x),
-            _ => self.layers.each_ref().map(|layer| layer.forward(x)),
-        }
+        self.layers.each_ref().map(|layer| layer.forward(x))
     }
 
-    /// The same for decoding: a few rows, without gradient.
+    /// The same for decoding: a few rows, without gradient, in one product.
     pub fn few(&self, x: &Tensor) -> [Tensor; N] {
         let parts = self.layers.each_ref().map(Linear::part);
-        skinny_linear(x, &parts).map_or_else(|| self.forward(x), |joined| self.split(&joined, x))
+        if let Some(joined) = skinny_linear(x, &parts) {
+            return self.split(&joined, x);
+        }
+        match &self.whole {
+            Some((weight, bias)) if !grad_enabled() => self.split(&x.linear(weight, bias.as_ref()), x),
+            _ => self.forward(x),
+        }
     }
 
     fn split(&self, joined: &Tensor, x: &Tensor) -> [Tensor; N] {

@@ -118,8 +118,9 @@ impl Plan {
         for disk in self.disk() {
             let Disk { stage, checkpoints, each, resume } = &disk;
             let (most, each, resume) = (in_words(disk.most()), in_words(*each), in_words(*resume));
-            let _ =
-                writeln!(out, "  {stage}: {most} ({checkpoints} checkpoints of {each}, and {resume} while it trains)");
+            let s = if *checkpoints == 1 { "" } else { "s" };
+            let kept = format!("{checkpoints} checkpoint{s} of {each}, and {resume} while it trains");
+            let _ = writeln!(out, "  {stage}: {most} ({kept})");
         }
         if out.is_empty() { out } else { format!("\ndisk, predicted\n{out}") }
     }

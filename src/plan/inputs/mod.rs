@@ -233,7 +233,10 @@ pub fn inputs(plan: &Plan, look: Look) -> Result<Vec<Input>> {
 pub fn fetch(plan: &Plan, fetcher: &Fetcher) -> Result<Vec<(String, PathBuf)>> {
     let mut out = Vec::new();
     for wanted in plan.wanted() {
-        let within = |e: Error| e.within(format!("{}: {}", wanted.what(), shown(wanted.source())));
+        let within = |e: Error| match bare(&e) {
+            short if short != e.to_string() => e.within(wanted.what()),
+            _ => e.within(format!("{}: {}", wanted.what(), shown(wanted.source()))),
+        };
         if let Some(remote) = wanted.remote().map_err(within)? {
             out.push((wanted.what(), remote.get(fetcher).map_err(within)?));
         }
