@@ -3,7 +3,7 @@
 use super::{Data, Plan, Policy, Work};
 use crate::error::{Error, Result};
 use crate::pins::{Revision, Sha256};
-use crate::recipe::{Files, Source};
+use crate::recipe::{Files, Scored, Source};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -34,6 +34,13 @@ pub fn inputs(plan: &Plan) -> Vec<Input> {
         }
     };
     for stage in &plan.stages {
+        if let Work::Score { scored, data, .. } = &stage.work {
+            // Scoring hears no clip.
+            if let Data::Mmau { files, name } | Data::Avqa { files, name } = data {
+                add(questions(files, name, if matches!(data, Data::Mmau { .. }) { OF_MMAU } else { ANOTHER }));
+            }
+            add(predictions(scored));
+        }
         let (Work::Train { policy, data, .. } | Work::Evaluate { policy, data, .. }) = &stage.work else { continue };
         if let Policy::Checkpoint(c) = policy {
             match &c.source {
@@ -101,6 +108,21 @@ fn questions(files: &Files, name: &str, another: &str) -> Input {
             )
         }
     }
+}
+
+/// Predictions that the user has, pinned or not.
+fn predictions(scored: &Scored) -> Input {
+    let (name, path) = (&scored.name, &scored.file);
+    let what = format!("predictions of {name}");
+    let input = match &scored.sha256 {
+        Some(sha256) => file(&what, path, Pinned::Sha256(sha256), "another file"),
+        None => Input { what, at: path.display().to_string(), pin: String::new(), problem: None },
+    };
+    let absent = format!(
+        "no such file (put the predictions there, say where they are with --set scores.{name}.file=FILE, or leave the row out with --set scores.{name}=)"
+    );
+    let problem = if path.is_file() { input.problem } else { Some(absent) };
+    Input { problem, ..input }
 }
 
 /// `another` is said where the file is there and is not the pinned one.
