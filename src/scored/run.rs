@@ -22,7 +22,7 @@ pub struct Done {
 /// Runs the stages of a plan that has no others, those at these places alone when they are given.
 ///
 /// # Errors
-/// Exit code 4: an input is missing or not what was pinned; nothing is done then. As [`score`]. What was scored before stays.
+/// Exit code 4: an input is missing or not what was pinned; nothing is done then. As [`score()`]. What was scored before stays.
 pub fn run(
     recipe: &Recipe,
     plan: &Plan,
