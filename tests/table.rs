@@ -241,7 +241,7 @@ fn grpo_through_adapters_is_the_papers_grpo_and_fits_48_gb() {
     assert_eq!(train.method, paper.method);
     let changed = Train {
         lora: train.lora.clone(),
-        memory: train.memory.clone(),
+        memory: train.memory,
         optimizer: recipe::Optimizer { learning_rate: train.optimizer.learning_rate, ..paper.optimizer.clone() },
         ..paper.clone()
     };
