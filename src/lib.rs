@@ -36,6 +36,8 @@ pub mod artifact;
 pub mod fetch;
 pub mod plan;
 
+pub mod scored;
+
 // 6. generation without an engine: filters, noise, choice
 pub mod sampling;
 

@@ -105,6 +105,9 @@ fn styles_ask_as_r1_aqa_asks() {
     let think =
         format!("{asked} Output the thinking process in <think> </think> and final answer in <answer> </answer>.");
     assert_eq!(text(PromptStyle::R1Aqa3, &example), think);
+    let listed = repr::list(&example.choices);
+    let mmau = format!("{} Select one option from the provided choices.\n{listed}.", example.question);
+    assert_eq!(text(PromptStyle::Mmau, &example), mmau);
 }
 
 /// Letter by letter; `what` is what the text was made of.

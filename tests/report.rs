@@ -2,6 +2,7 @@
 
 mod report_runs;
 
+use aqa_bench::artifact::Group;
 use aqa_bench::pins::Sha256;
 use aqa_bench::report::table::{Kind, tables};
 use aqa_bench::report::{Format, load, render};
@@ -142,7 +143,7 @@ fn counted(rows: &[([u64; 3], bool)]) -> load::Run {
                     Judged { task, difficulty: "", sub_category: "", verdict }
                 })
             });
-            eval.score = score::score_rows(aqa_bench::recipe::Rule::Official, judged, 0);
+            eval.score = Some(score::score_rows(aqa_bench::recipe::Rule::Official, judged, 0));
             eval.record.label = format!("row {i}");
             (eval.record.asked, eval.record.questions) = (24, if *partial { 48 } else { 24 });
             eval
@@ -182,4 +183,86 @@ fn runs_of_the_same_label_and_recipe_are_told_apart() {
     for label in ["SFT (quickstart, run 1)", "SFT (quickstart, run 2)"] {
         assert_eq!(text.matches(label).count(), 1, "{text}");
     }
+}
+
+#[test]
+fn a_group_is_four_computed_rows_in_every_format_and_numbers_for_programs() {
+    let dir = tempdir().unwrap();
+    let mut spec = quickstart();
+    // Averages: 1, 5 and 9 of 12.
+    let evals = ["start", "sft", "grpo"].map(str::to_owned).to_vec();
+    spec.groups = vec![Group { name: "all".into(), label: "All three".into(), evals }];
+    let run = write(dir.path().join("r"), &spec);
+    let text = render(std::slice::from_ref(&run), Format::Markdown).unwrap();
+    let average = |label: &str| {
+        let line = text.lines().find(|l| l.starts_with(&format!("| {label}"))).unwrap_or_else(|| panic!("{text}"));
+        let line = line.replace("\\|", "/");
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        assert_eq!(cells[2], "computed", "{line}");
+        cells[6].to_owned()
+    };
+    assert_eq!(average("All three: mean of 3"), "41.67");
+    assert_eq!(average("All three: standard deviation of 3"), "33.33");
+    assert_eq!(average("All three: range of 3"), "8.33 to 75.00");
+    assert_eq!(average("All three: best of 3 (GRPO"), text_of(&run, "grpo"));
+    assert!(
+        text.contains("The rows of All three are computed from n = 3 rows") && text.contains("The other computed rows")
+    );
+    let tex = render(std::slice::from_ref(&run), Format::Latex).unwrap();
+    assert!(tex.contains("All three: standard deviation of 3 & computed &"), "{tex}");
+
+    let json: serde_json::Value = serde_json::from_str(&render(&[run], Format::Json).unwrap()).unwrap();
+    let group = &json["tables"][0]["groups"][0];
+    assert_eq!((&group["name"], &group["n"]), (&"all".into(), &3.into()));
+    let mean = group["columns"]["average"]["mean"].as_f64().unwrap();
+    assert!((mean - 100.0 * 15.0 / 36.0).abs() < 1e-9, "{mean}");
+}
+
+/// The average of a row, without its interval.
+fn text_of(run: &Path, name: &str) -> String {
+    let run = load::run(run).unwrap();
+    let eval = run.evals.iter().find(|e| e.record.name == name).unwrap();
+    format!("{:.2}", eval.score.as_ref().unwrap().accuracy)
+}
+
+#[test]
+fn a_group_on_no_row_of_a_table_leaves_it_as_it_was() {
+    let dir = tempdir().unwrap();
+    let plain = render(&[write(dir.path().join("a"), &quickstart())], Format::Json).unwrap();
+    let mut spec = quickstart();
+    let evals = vec!["grpo".into(), "elsewhere".into()];
+    spec.groups = vec![Group { name: "g".into(), label: "G".into(), evals }];
+    assert_eq!(render(&[write(dir.path().join("b"), &spec)], Format::Json).unwrap(), plain);
+}
+
+#[test]
+fn withheld_answers_are_a_row_without_a_score() {
+    let dir = tempdir().unwrap();
+    let run = write(dir.path().join("r"), &quickstart());
+    let folder = load::run(&run).unwrap().evals[2].folder.clone();
+    edit(&run.join(&folder).join("eval.json"), |e| {
+        e["withheld"] = serde_json::json!({"no_answer": 2, "failed": 1});
+        e["dataset_sha256"] = Sha256::of(b"another").to_string().into();
+    });
+    edit(&run.join(&folder).join("predictions.json"), |rows| {
+        rows.as_array_mut().unwrap().iter_mut().for_each(|row| row["answer"] = "".into());
+    });
+    std::fs::remove_file(run.join(&folder).join("score.json")).unwrap();
+    let loaded = load::run(&run).unwrap();
+    let tables = tables(std::slice::from_ref(&loaded)).unwrap();
+    let [scored, withheld] = &tables[..] else { panic!("{} tables", tables.len()) };
+    assert!(scored.rows.iter().all(|r| r.cells.iter().flatten().all(|c| c.text != "withheld")));
+    let [row] = &withheld.rows[..] else { panic!("nobody knows a floor: {:?}", withheld.rows) };
+    let texts: Vec<Option<&str>> = row.cells.iter().map(|c| c.as_ref().map(|c| c.text.as_str())).collect();
+    assert_eq!(texts, [None, None, None, Some("withheld")]);
+    let ledger = row.ledger.as_ref().unwrap();
+    assert_eq!((ledger.wrong, ledger.no_answer, ledger.failed), (None, 2, 1));
+    let text = render(&[run], Format::Markdown).unwrap();
+    assert!(
+        text.contains(&format!(
+            "`{folder}/predictions.json` has 12 of 12 predictions, 2 of them no answer and 1 failed"
+        )),
+        "{text}"
+    );
+    assert!(text.contains("sonalkum/MMAU-Eval"), "{text}");
 }

@@ -2,9 +2,12 @@
 
 pub mod jsonl;
 pub mod layout;
+pub mod lock;
 pub mod read;
 pub mod types;
 pub mod write;
 
 pub use layout::{RunFolder, StageFolder};
-pub use types::{EvalRecord, Expectation, Hearing, Manifest, Provenance, SCHEMA, Sample, StageState};
+pub use types::{
+    EvalRecord, Expectation, FromFile, Group, Hearing, Manifest, Provenance, SCHEMA, Sample, StageState, Withheld,
+};

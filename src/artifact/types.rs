@@ -30,6 +30,20 @@ pub struct Manifest {
     pub claims: Vec<String>,
     /// Which measured rows are held against which claims.
     pub expect: Vec<Expectation>,
+    /// Which evaluations are one measurement made several times.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Group>,
+}
+
+/// Evaluations that are one measurement made several times.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// Its name in the recipe.
+    pub name: String,
+    /// What the report calls its rows.
+    pub label: String,
+    /// Names of the evaluations.
+    pub evals: Vec<String>,
 }
 
 /// A measured row that is held against a claim.
@@ -46,7 +60,7 @@ pub struct Expectation {
 pub struct StageState {
     /// Stage name.
     pub name: String,
-    /// `data`, `init`, `sft`, `grpo`, `evaluate`, `report`.
+    /// `data`, `init`, `sft`, `grpo`, `evaluate`, `score`, `report`.
     pub kind: String,
     /// Hash of its inputs.
     pub fingerprint: Sha256,
@@ -95,9 +109,9 @@ pub struct EvalRecord {
     pub asked: u64,
     /// Questions of the data set.
     pub questions: u64,
-    /// Prompt style, e.g. `r1-aqa-2`.
+    /// Prompt style, e.g. `r1-aqa-2`; empty where a file was scored.
     pub prompt: String,
-    /// How tokens were chosen, one line: `greedy, 16 new tokens`.
+    /// How tokens were chosen, one line: `greedy, 16 new tokens`; empty where a file was scored.
     pub decoding: String,
     /// How the answer was taken from the text, e.g. `answer-tag`; empty in records that do not say.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -114,6 +128,30 @@ pub struct EvalRecord {
     /// Whether the policy heard the clips; absent when none of the clips tried could tell, or the record is older than the test.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hearing: Option<Hearing>,
+    /// Where the predictions are from, when no stage of this run made them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<FromFile>,
+    /// What is known of an evaluation whose answers are withheld; it has no `score.json`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withheld: Option<Withheld>,
+}
+
+/// A predictions file that was scored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FromFile {
+    /// Its name, without its folder.
+    pub name: String,
+    /// Its SHA-256.
+    pub sha256: Sha256,
+}
+
+/// Counts of an evaluation that nobody outside can score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Withheld {
+    /// Nothing that counts as an answer.
+    pub no_answer: u64,
+    /// Could not be put to the model.
+    pub failed: u64,
 }
 
 /// What the logits behind the prompt did when only the samples of the clip were changed.
@@ -180,8 +218,9 @@ pub struct Sample {
     /// What was wrong with the clip though it could be read; empty when nothing was.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub damage: String,
-    /// Verdict.
-    pub verdict: crate::score::Verdict,
+    /// Verdict; absent where there is an answer to judge and the right one is withheld.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<crate::score::Verdict>,
     /// Why it failed.
     pub error: Option<String>,
 }

@@ -4,8 +4,9 @@ use super::{Format, RecipeArgs, plan, pretty, print};
 use crate::error::{Error, Result};
 use crate::fetch::{Fetcher, Settings};
 use crate::lock::{self, Lock};
-use crate::plan as planning;
+use crate::plan::{self as planning, Look, Plan};
 use crate::progress::say;
+use crate::recipe::Recipe;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -22,6 +23,18 @@ pub(super) fn fetch(args: &RecipeArgs, again: bool) -> Result<()> {
         let _ = writeln!(text, "recipe {} takes no input from elsewhere: there is nothing to fetch", recipe.name);
     }
     print(&text)
+}
+
+/// Fetches what is not here yet, and holds everything against the lock, where there is one.
+pub(super) fn bring(recipe: &Recipe, plan: &Plan) -> Result<()> {
+    let missing = planning::inputs(plan, Look::Quick)?.into_iter().any(|input| input.to_fetch.is_some());
+    if missing {
+        planning::fetch(plan, &Fetcher::from_env()?)?;
+    }
+    match Lock::of(&recipe.path, &recipe.name)? {
+        Some(lock) => lock::check(plan, &lock),
+        None => Ok(()),
+    }
 }
 
 /// Writes the lock of a recipe, or says what would change.

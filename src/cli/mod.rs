@@ -4,7 +4,6 @@
 //! linked against libtorch, for the rest: loading libtorch takes longer than scoring a thousand answers.
 
 mod check;
-#[cfg(feature = "torch")]
 mod claims;
 #[cfg(feature = "torch")]
 pub mod device;
@@ -15,6 +14,7 @@ mod hearing;
 mod identify;
 #[cfg(feature = "torch")]
 mod inspect;
+mod leaderboard;
 mod memory;
 mod plan;
 mod prepare;
@@ -22,6 +22,7 @@ mod report;
 #[cfg(feature = "torch")]
 mod reproduce;
 mod score;
+mod scores;
 #[cfg(feature = "torch")]
 mod start;
 
@@ -318,6 +319,7 @@ fn answer(command: Command) -> Result<()> {
             // https://github.com/clap-rs/clap/issues/6421
             print(&String::from_utf8_lossy(&script).replace("aqa__subcmd__bench", "aqa__bench"))
         }
+        Command::Reproduce(args) | Command::Eval(args) if scores::run(&args)? => Ok(()),
         #[cfg(not(feature = "torch"))]
         Command::Doctor(args) => doctor::run(&args),
         #[cfg(not(feature = "torch"))]

@@ -1,18 +1,13 @@
 //! `reproduce`, `train` and `eval`: run the plan, then render the report.
 
-use super::{RunArgs, claims, device, memory, plan, print};
+use super::{RunArgs, claims, device, fetch, leaderboard, memory, plan};
 use crate::artifact::Provenance;
 use crate::artifact::layout::RunFolder;
-use crate::artifact::write;
 use crate::error::{Error, Result};
-use crate::fetch::Fetcher;
-use crate::lock::{self, Lock};
-use crate::plan::{Look, Plan, Work};
+use crate::plan::{Plan, Work};
 use crate::progress::say;
-use crate::recipe::Recipe;
-use crate::report;
 use crate::stage::{self, Done, Options, places_up_to};
-use std::path::PathBuf;
+use std::path::Path;
 
 /// Which part of the plan is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,23 +35,11 @@ pub(super) fn run(args: &RunArgs, part: Part) -> Result<()> {
     let only = only(&plan, part, args.until.as_deref())?;
     let folder = RunFolder::new(&run_dir);
     say(format_args!("{}: {} in {}", recipe.name, recipe.title, run_dir.display()));
-    bring(&recipe, &plan)?;
+    fetch::bring(&recipe, &plan)?;
     claims::keep(&recipe, &folder)?;
     let options = Options { device, threads, only, provenance, capacity: memory::capacity(device) };
     let done = stage::run(&recipe, &plan, &folder, &options)?;
-    conclude(&done, part, &folder, run_dir)
-}
-
-/// Fetches what is not here yet, and holds everything against the lock, where there is one.
-fn bring(recipe: &Recipe, plan: &Plan) -> Result<()> {
-    let missing = crate::plan::inputs(plan, Look::Quick)?.into_iter().any(|input| input.to_fetch.is_some());
-    if missing {
-        crate::plan::fetch(plan, &Fetcher::from_env()?)?;
-    }
-    match Lock::of(&recipe.path, &recipe.name)? {
-        Some(lock) => lock::check(plan, &lock),
-        None => Ok(()),
-    }
+    conclude(&done, part, &folder, &run_dir)
 }
 
 /// Places in the plan of the stages to run; `None` is all of them.
@@ -64,7 +47,7 @@ fn only(plan: &Plan, part: Part, until: Option<&str>) -> Result<Option<Vec<usize
     let wanted = |stage: &Work| match part {
         Part::All => true,
         Part::Train => matches!(stage, Work::Train { .. }),
-        Part::Eval => matches!(stage, Work::Evaluate { .. }),
+        Part::Eval => matches!(stage, Work::Evaluate { .. } | Work::Score { .. }),
     };
     if let Some(name) = until {
         return places_up_to(plan, name).map(Some);
@@ -89,7 +72,7 @@ fn only(plan: &Plan, part: Part, until: Option<&str>) -> Result<Option<Vec<usize
 }
 
 /// The report of a complete run, on standard output and in the run folder.
-fn conclude(done: &Done, part: Part, folder: &RunFolder, run_dir: PathBuf) -> Result<()> {
+fn conclude(done: &Done, part: Part, folder: &RunFolder, run_dir: &Path) -> Result<()> {
     let Done { ran, reused, left } = done;
     say(format_args!("{ran} stages run, {reused} taken as they were, in {}", run_dir.display()));
     if !left.is_empty() {
@@ -99,13 +82,5 @@ fn conclude(done: &Done, part: Part, folder: &RunFolder, run_dir: PathBuf) -> Re
     if !left.is_empty() || part == Part::Train {
         return Ok(());
     }
-    let runs = [run_dir];
-    let tex = report::render(&runs, report::Format::Latex)?;
-    write::replace(&folder.leaderboard(report::Format::Latex.extension()), tex.as_bytes())?;
-    let text = report::render(&runs, report::Format::Markdown)?;
-    let path = folder.leaderboard(report::Format::Markdown.extension());
-    write::replace(&path, text.as_bytes())?;
-    print(&text)?;
-    say(format_args!("report: {} (and .tex beside it)", path.display()));
-    Ok(())
+    leaderboard::write(folder)
 }

@@ -27,7 +27,7 @@ fn one(recipe: &mut Recipe, lock: &Lock, prefix: &str, whole: &str) -> Result<()
             let prefix = format!("{}/", from.recipe.name);
             one(&mut from.recipe, lock, &prefix, whole)?;
         }
-        Model::Init(_) => {}
+        Model::Init(_) | Model::Absent => {}
     }
     for (name, set) in &mut recipe.data {
         let (Dataset::Mmau(files) | Dataset::Avqa(files)) = set else { continue };

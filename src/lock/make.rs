@@ -30,6 +30,7 @@ pub fn make(plan: &Plan, fetcher: &Fetcher) -> Result<Lock> {
             Wanted::Model(checkpoint) => model(checkpoint, fetcher),
             Wanted::Questions(files, ..) => questions(files, fetcher),
             Wanted::Clips(files, _, is_mmau) => clips(files, is_mmau, fetcher),
+            Wanted::Predictions(scored) => predictions(&scored.file),
         };
         inputs.insert(what.clone(), locked.map_err(within)?);
         say(format_args!("{what}: {} files", inputs[&what].files.len()));
@@ -133,6 +134,12 @@ fn questions(files: &Files, fetcher: &Fetcher) -> Result<Locked> {
         files: BTreeMap::from([(name, FilePin(Pin::Sha256(Sha256::of_file(&path)?)))]),
         ..Locked::default()
     })
+}
+
+fn predictions(path: &Path) -> Result<Locked> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let pin = FilePin(Pin::Sha256(Sha256::of_file(path)?));
+    Ok(Locked { files: BTreeMap::from([(name, pin)]), ..Locked::default() })
 }
 
 /// File names of the clips that questions name, each once.

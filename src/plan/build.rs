@@ -5,7 +5,7 @@ use super::{Data, Plan, Policy, Stage, Work};
 use crate::canonical::fingerprint;
 use crate::error::{Error, Result};
 use crate::pins::Sha256;
-use crate::recipe::{Dataset, Model, Recipe};
+use crate::recipe::{Dataset, Model, Recipe, Train};
 use serde_json::{Value, json};
 
 /// Counts changes of what stages of a kind compute: a new number makes every earlier artifact of that kind stale.
@@ -34,8 +34,10 @@ pub fn build(recipe: &Recipe, limit: Option<usize>) -> Result<Plan> {
         let policy = builder.policy(&train.from, None, &model)?;
         let data = builder.data(&train.data)?;
         let inputs = json!({"policy": builder.policy_id(&policy), "data": builder.data_id(&data)});
-        let spec = json!({"train": train, "seed": recipe.seed});
-        let work = Work::Train { train: Box::new(train.clone()), seed: recipe.seed, policy, data };
+        // A seed of the stage's own stands where the recipe's would: the same number is the same stage.
+        let (seed, train) = (train.seed.unwrap_or(recipe.seed), Train { seed: None, ..train.clone() });
+        let spec = json!({"train": train, "seed": seed});
+        let work = Work::Train { train: Box::new(train.clone()), seed, policy, data };
         builder.push(&train.name, work, spec, inputs)?;
     }
     for eval in &recipe.eval {
@@ -45,6 +47,18 @@ pub fn build(recipe: &Recipe, limit: Option<usize>) -> Result<Plan> {
         let spec = json!({"eval": eval, "seed": recipe.seed, "limit": limit});
         let work = Work::Evaluate { eval: Box::new(eval.clone()), seed: recipe.seed, policy, data, limit };
         builder.push(&eval.name, work, spec, inputs)?;
+    }
+    for scored in &recipe.scores {
+        let data = builder.data(&scored.data)?;
+        // What is not pinned is named by what is there now, so that another file makes another stage.
+        let found = match &scored.sha256 {
+            Some(_) => None,
+            None => Sha256::of_file(&scored.file).ok(),
+        };
+        let inputs = json!({"predictions": found, "data": builder.data_id(&data)});
+        let spec = json!({"score": scored, "limit": limit});
+        let work = Work::Score { scored: Box::new(scored.clone()), data, limit };
+        builder.push(&scored.name, work, spec, inputs)?;
     }
     Ok(Plan { recipe: recipe.name.clone(), stages: builder.stages })
 }
@@ -64,15 +78,16 @@ impl Builder<'_> {
         Ok(self.stages.len() - 1)
     }
 
-    /// What `from: model` means.
-    fn model(&mut self) -> Result<Policy> {
+    /// What `from: model` means; `None` where the recipe has no model.
+    fn model(&mut self) -> Result<Option<Policy>> {
         match &self.recipe.model {
-            Model::Checkpoint(checkpoint) => Ok(Policy::Checkpoint(checkpoint.clone())),
+            Model::Absent => Ok(None),
+            Model::Checkpoint(checkpoint) => Ok(Some(Policy::Checkpoint(checkpoint.clone()))),
             Model::Init(init) => {
                 let seed = self.recipe.seed;
                 let work = Work::Init { init: init.clone(), seed };
                 let index = self.push("init", work, json!({"init": init, "seed": seed}), Value::Null)?;
-                Ok(Policy::Stage { index, step: None })
+                Ok(Some(Policy::Stage { index, step: None }))
             }
             Model::Stage(from) => {
                 let other = build(&from.recipe, None)?;
@@ -87,14 +102,15 @@ impl Builder<'_> {
                     self.stages.push(stage);
                     debug_assert_eq!(self.stages.len(), new + 1);
                 }
-                Ok(Policy::Stage { index: self.stages.len() - 1, step: None })
+                Ok(Some(Policy::Stage { index: self.stages.len() - 1, step: None }))
             }
         }
     }
 
-    fn policy(&self, from: &str, step: Option<u64>, model: &Policy) -> Result<Policy> {
+    fn policy(&self, from: &str, step: Option<u64>, model: &Option<Policy>) -> Result<Policy> {
         if from == "model" {
-            return Ok(model.clone());
+            let absent = || Error::internal(format!("recipe {}: no model", self.recipe.name));
+            return model.clone().ok_or_else(absent);
         }
         Ok(Policy::Stage { index: self.index(from)?, step })
     }
@@ -157,13 +173,15 @@ impl Work {
                 *index = new;
             }
         };
-        if let Work::Train { policy, data, .. } | Work::Evaluate { policy, data, .. } = self {
-            if let Policy::Stage { index, .. } = policy {
-                place(index);
-            }
-            if let Data::Stage { index, .. } = data {
-                place(index);
-            }
+        if let Work::Train { policy, .. } | Work::Evaluate { policy, .. } = self
+            && let Policy::Stage { index, .. } = policy
+        {
+            place(index);
+        }
+        if let Work::Train { data, .. } | Work::Evaluate { data, .. } | Work::Score { data, .. } = self
+            && let Data::Stage { index, .. } = data
+        {
+            place(index);
         }
     }
 }

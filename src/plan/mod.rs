@@ -4,6 +4,7 @@ mod build;
 mod disk;
 mod inputs;
 mod known;
+mod manifest;
 pub mod memory;
 mod pace;
 mod show;
@@ -12,10 +13,12 @@ pub use build::build;
 pub use disk::Disk;
 pub(crate) use inputs::{Content, Remote, Wanted};
 pub use inputs::{Input, Look, ToFetch, fetch, inputs, verify};
+pub use manifest::manifest;
 pub use pace::{Estimate, Pace, note};
 
+use crate::error::{Error, Result};
 use crate::pins::Sha256;
-use crate::recipe::{Checkpoint, Eval, Files, Init, Synthetic, Train};
+use crate::recipe::{Checkpoint, Eval, Files, Init, Scored, Synthetic, Train};
 use std::path::{Path, PathBuf};
 
 /// The stages of a recipe, in an order in which they can run.
@@ -78,6 +81,15 @@ pub enum Work {
         /// Only the first so many questions.
         limit: Option<usize>,
     },
+    /// Scores predictions that are there already; runs no model.
+    Score {
+        /// The recipe's settings.
+        scored: Box<Scored>,
+        /// Questions.
+        data: Data,
+        /// Only the first so many questions.
+        limit: Option<usize>,
+    },
 }
 
 /// A policy that a stage starts from.
@@ -121,7 +133,7 @@ pub enum Data {
 }
 
 impl Work {
-    /// `data`, `init`, `sft`, `grpo`, `evaluate`.
+    /// `data`, `init`, `sft`, `grpo`, `evaluate`, `score`.
     pub fn kind(&self) -> &'static str {
         match self {
             Work::Data(_) => "data",
@@ -131,6 +143,7 @@ impl Work {
                 crate::recipe::Method::Grpo(_) => "grpo",
             },
             Work::Evaluate { .. } => "evaluate",
+            Work::Score { .. } => "score",
         }
     }
 
@@ -142,7 +155,7 @@ impl Work {
             Work::Train { train, .. } => {
                 (Some(train.steps.saturating_mul(train.questions_per_step as u64)), train.steps)
             }
-            Work::Evaluate { limit, .. } => (limit.map(|n| n as u64), 0),
+            Work::Evaluate { limit, .. } | Work::Score { limit, .. } => (limit.map(|n| n as u64), 0),
         }
     }
 }
@@ -187,10 +200,11 @@ impl Work {
     pub fn needs(&self) -> Vec<usize> {
         let (policy, data) = match self {
             Work::Data(_) | Work::Init { .. } => return Vec::new(),
-            Work::Train { policy, data, .. } | Work::Evaluate { policy, data, .. } => (policy, data),
+            Work::Train { policy, data, .. } | Work::Evaluate { policy, data, .. } => (Some(policy), data),
+            Work::Score { data, .. } => (None, data),
         };
         let mut out = Vec::new();
-        if let Policy::Stage { index, .. } = policy {
+        if let Some(Policy::Stage { index, .. }) = policy {
             out.push(*index);
         }
         if let Data::Stage { index, .. } = data {
@@ -198,4 +212,16 @@ impl Work {
         }
         out
     }
+}
+
+/// Places in the plan of a stage and of what it needs.
+///
+/// # Errors
+/// Exit code 2: the plan has no stage of that name.
+pub fn places_up_to(plan: &Plan, name: &str) -> Result<Vec<usize>> {
+    let names = || plan.stages.iter().map(|s| s.name.as_str());
+    plan.up_to(name).ok_or_else(|| {
+        let hint = crate::text::nearest(name, names()).map_or(String::new(), |n| format!(", did you mean {n:?}?"));
+        Error::request(format!("no stage {name:?}: expected one of {}{hint}", names().collect::<Vec<_>>().join(", ")))
+    })
 }

@@ -7,7 +7,7 @@ use super::resolve::{self, Places};
 use super::shape::{Key, Shape};
 use super::spot::Spot;
 use super::tree::{self, Node, quote};
-use super::types::Recipe;
+use super::types::{Model, Recipe};
 use super::{overrides, validate, wire};
 use crate::error::{Context, Error, Result};
 use crate::pins::Sha256;
@@ -55,19 +55,21 @@ fn read(path: &Path, sets: &[String], chain: &mut Vec<PathBuf>, files: &mut Vec<
     let Some(value) = valid else { return Ok(None) };
     let wire: wire::Recipe = serde_yaml::from_value(value)
         .internal(|| format!("the schema and the wire shape differ, {}", path.display()))?;
-    let builds_on_other = wire.model.recipe.is_some();
+    let builds_on_other = wire.model.as_ref().is_some_and(|model| model.recipe.is_some());
     if builds_on_other && base.is_none() {
         return Ok(None);
     }
     let places = Places::new(&root, folder);
+    let dir = resolve::dir(&wire.data, &places);
     Ok(Some(Recipe {
         name: wire.name,
         title: wire.title,
         seed: wire.seed,
-        model: resolve::model(wire.model, base, &places)?,
+        model: wire.model.map_or(Ok(Model::Absent), |model| resolve::model(model, base, &places))?,
         data: resolve::data(wire.data, &places),
         train: wire.train.into_iter().map(resolve::train).collect::<Result<_>>()?,
         eval: wire.eval.into_iter().map(resolve::eval).collect(),
+        scores: resolve::scores(wire.scores, &dir, &places),
         report: resolve::report(wire.report, &places),
         path: path.to_owned(),
         sha256: Sha256::of(&bytes),

@@ -2,7 +2,7 @@
 //!
 //! A key path is keys joined by dots. An element of a list is named by its index (`train[0].steps`, `train.0.steps`) or,
 //! where elements have names, by its `name` (`train.grpo.steps`). An odd key is quoted: `model.weights["a.b"]`. An empty
-//! value (or `null`) takes an optional key out. A later override of the same key wins.
+//! value (or `null`) takes an optional key out, or a named element out of its list. A later override of the same key wins.
 
 use super::problem::{At, Problems};
 use super::shape::{Object, Shape};
@@ -128,9 +128,10 @@ impl Set<'_> {
     }
 
     fn list(self, node: &mut Node, items: &Shape, step: &str, rest: &[&str], path: &str) {
-        let elements: &mut [Node] = match &mut node.value {
+        let mut none = Vec::new();
+        let elements: &mut Vec<Node> = match &mut node.value {
             Value::List(elements) => elements,
-            _ => &mut [],
+            _ => &mut none,
         };
         let name = |node: &Node| match node.entry("name").and_then(|e| e.node.scalar()) {
             Some(Scalar::Text(text)) => Some(text.to_owned()),
@@ -140,6 +141,10 @@ impl Set<'_> {
         let index = (elements.iter().position(|node| name(node).as_deref() == Some(step)))
             .or_else(|| step.parse().ok().filter(|i| *i < elements.len()));
         if let Some(i) = index {
+            if rest.is_empty() && self.new.is_null() && name(&elements[i]).as_deref() == Some(step) {
+                elements.remove(i);
+                return;
+            }
             return self.put(&mut elements[i], items, rest, &format!("{path}[{i}]"));
         }
         let names: Vec<&str> = names.iter().map(String::as_str).collect();

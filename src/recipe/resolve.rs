@@ -40,12 +40,17 @@ fn tidy(path: &Path) -> PathBuf {
     if tidy.as_os_str().is_empty() { PathBuf::from(".") } else { tidy }
 }
 
-/// The data sets.
-pub(super) fn data(data: wire::Data, places: &Places<'_>) -> std::collections::BTreeMap<String, Dataset> {
-    let dir = match &data.dir {
+/// The folder that relative paths of data sets and predictions start at.
+pub(super) fn dir(data: &wire::Data, places: &Places<'_>) -> PathBuf {
+    match &data.dir {
         Some(dir) => places.path(&["data", "dir"], dir, places.folder),
         None => places.folder.to_owned(),
-    };
+    }
+}
+
+/// The data sets.
+pub(super) fn data(data: wire::Data, places: &Places<'_>) -> std::collections::BTreeMap<String, Dataset> {
+    let dir = dir(&data, places);
     let source = |set: &str, key: &str, text: String| match text.split_once("://") {
         Some(("hf", _)) => Source::Hub(text),
         Some(_) => Source::Url(text),
@@ -129,6 +134,7 @@ pub(super) fn train(train: wire::Train) -> Result<Train> {
         data: train.data,
         prompt: train.prompt,
         method,
+        seed: train.seed,
         steps: train.steps,
         questions_per_step: train.questions_per_step,
         micro_batch: train.micro_batch.unwrap_or(train.questions_per_step),
@@ -190,6 +196,21 @@ pub(super) fn eval(eval: wire::Eval) -> Eval {
     }
 }
 
+/// Predictions that are there already; `dir` is the folder of the data sets.
+pub(super) fn scores(scores: Vec<wire::Scored>, dir: &Path, places: &Places<'_>) -> Vec<Scored> {
+    let spots = places.root.list("scores");
+    let one = |(i, scored): (usize, wire::Scored)| Scored {
+        name: scored.name,
+        label: scored.label,
+        file: join(spots.get(i).and_then(|s| s.get("file")).map(|s| &s.node.at), &scored.file, dir),
+        sha256: scored.sha256,
+        data: scored.data,
+        extract: scored.extract.unwrap_or(Extract::Whole),
+        rule: scored.rule,
+    };
+    scores.into_iter().enumerate().map(one).collect()
+}
+
 /// What the report prints beside the measured rows.
 pub(super) fn report(report: wire::Report, places: &Places<'_>) -> Report {
     let spots = places.root.dig(&["report", "claims"]).map_or_else(Vec::new, |claims| claims.items());
@@ -197,5 +218,6 @@ pub(super) fn report(report: wire::Report, places: &Places<'_>) -> Report {
         .map(|(i, text)| join(spots.get(i).map(|spot| &spot.node.at), text, places.folder))
         .collect();
     let expect = report.expect.into_iter().map(|e| Expect { eval: e.eval, claim: e.claim }).collect();
-    Report { claims, expect }
+    let group = |g: wire::Group| Group { name: g.name, label: g.label, evals: g.evals };
+    Report { claims, expect, groups: report.groups.into_iter().map(group).collect() }
 }

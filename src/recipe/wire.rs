@@ -11,12 +11,14 @@ pub(super) struct Recipe {
     pub name: String,
     pub title: String,
     pub seed: u64,
-    pub model: Model,
+    pub model: Option<Model>,
     pub data: Data,
     #[serde(default)]
     pub train: Vec<Train>,
     #[serde(default)]
     pub eval: Vec<Eval>,
+    #[serde(default)]
+    pub scores: Vec<Scored>,
     #[serde(default)]
     pub report: Report,
 }
@@ -91,6 +93,7 @@ pub(super) struct Train {
     pub from: String,
     pub data: String,
     pub prompt: PromptStyle,
+    pub seed: Option<u64>,
     pub steps: u64,
     pub questions_per_step: usize,
     pub micro_batch: Option<usize>,
@@ -192,6 +195,18 @@ pub(super) struct Eval {
     pub rule: Rule,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Scored {
+    pub name: String,
+    pub label: String,
+    pub file: String,
+    pub sha256: Option<Sha256>,
+    pub data: String,
+    pub extract: Option<Extract>,
+    pub rule: Rule,
+}
+
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Report {
@@ -199,6 +214,16 @@ pub(super) struct Report {
     pub claims: Vec<String>,
     #[serde(default)]
     pub expect: Vec<Expect>,
+    #[serde(default)]
+    pub groups: Vec<Group>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Group {
+    pub name: String,
+    pub label: String,
+    pub evals: Vec<String>,
 }
 
 #[derive(Deserialize)]

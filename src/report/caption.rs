@@ -1,6 +1,7 @@
 //! What stands around a table: its heading, how its numbers came to be, and rows held against claims.
 
 use super::claims::{self, Claim};
+use super::group::Summary;
 use super::load::Run;
 use super::table::{Entry, Kind, Row};
 use crate::artifact::{EvalRecord, Hearing};
@@ -44,8 +45,10 @@ pub(super) fn claim_label(claim: &Claim) -> String {
 }
 
 /// How the numbers of a table came to be, a line each. Back-ticks mark code; each format shows them its own way.
-pub(super) fn caption(entries: &[Entry<'_>], rows: &[Row]) -> Result<Vec<String>> {
-    let mut lines = vec![format!(
+pub(super) fn caption(entries: &[Entry<'_>], rows: &[Row], groups: &[Summary]) -> Result<Vec<String>> {
+    let is_scored = entries.iter().any(|e| e.eval.score.is_some());
+    let mut lines = Vec::new();
+    let scored = format!(
         "Scored by the official rule ({RULE}). Percent of questions; in brackets the 95 % Wilson interval, then correct/total. \
          Average is the share of all questions, not the mean of the columns. Bold: the best measured value of a column{}.",
         if rows.iter().any(|r| r.kind == Kind::Measured && r.partial.is_some()) {
@@ -53,21 +56,24 @@ pub(super) fn caption(entries: &[Entry<'_>], rows: &[Row]) -> Result<Vec<String>
         } else {
             ""
         }
-    )];
+    );
+    lines.extend(is_scored.then_some(scored));
     lines.extend(data(entries)?);
     lines.extend(by_rows(entries, |e| settings(&e.eval.record)));
     lines.extend(by_rows(entries, |e| hearing(&e.eval.record)));
     lines.extend(by_rows(entries, |e| origin(e.run)));
+    lines.extend(entries.iter().filter_map(withheld));
     lines.push(
         "Of the questions asked, every one is correct, wrong, without an answer, or failed (no usable clip, engine error); \
          missing are questions that the predictions lack. Cropped: clips cut at 30 s. Truncated: completions that stopped \
          for length."
             .into(),
     );
-    if rows.iter().any(|r| r.kind == Kind::Computed) {
-        lines.push(
-            "Computed rows follow from the questions alone, by the same rule; random is the expected value.".into(),
-        );
+    lines.extend(groups.iter().map(Summary::in_words));
+    if rows.iter().filter(|r| r.kind == Kind::Computed).count() > 4 * groups.len() {
+        let others = if groups.is_empty() { "Computed rows" } else { "The other computed rows" };
+        lines
+            .push(format!("{others} follow from the questions alone, by the same rule; random is the expected value."));
     }
     lines.extend(sources(entries));
     Ok(lines)
@@ -100,6 +106,13 @@ fn settings(record: &EvalRecord) -> String {
     } else {
         format!("partial, {} of {} questions asked", record.asked, record.questions)
     };
+    if let Some(file) = &record.file {
+        let asked = asked.replace("asked", "of the data set");
+        return format!(
+            "{asked}; predictions of the file `{}` (sha256 `{}`), which no stage of this run made; answers taken by `{}`",
+            file.name, file.sha256, record.extract
+        );
+    }
     let extract =
         if record.extract.is_empty() { String::new() } else { format!("; answers taken by `{}`", record.extract) };
     format!("{asked}; prompt `{}`; {}{extract}", record.prompt, record.decoding)
@@ -123,6 +136,20 @@ fn origin(run: &Run) -> String {
         p.commit,
         p.device,
     )
+}
+
+/// What became of an evaluation whose answers are withheld.
+fn withheld(entry: &Entry<'_>) -> Option<String> {
+    let (record, known) = (&entry.eval.record, entry.eval.record.withheld?);
+    let whole = if record.asked == record.questions {
+        "whole, to be handed in where the answers are (MMAU: the Hugging Face Space sonalkum/MMAU-Eval)"
+    } else {
+        "a part of the questions, and so nothing to hand in"
+    };
+    Some(format!(
+        "{}: the answers are withheld, so nothing is scored here. `{}/predictions.json` has {} of {} predictions, {} of them no answer and {} failed: {whole}.",
+        entry.label, entry.eval.folder, record.asked, record.questions, known.no_answer, known.failed
+    ))
 }
 
 /// The command line as a shell would take it, without the folder that the program lies in.
@@ -189,7 +216,10 @@ pub(super) fn held(entries: &[Entry<'_>]) -> Vec<String> {
 }
 
 fn verdict(entry: &Entry<'_>, claim: &Claim, same_version: bool) -> String {
-    let (record, score) = (&entry.eval.record, &entry.eval.score);
+    let record = &entry.eval.record;
+    let Some(score) = &entry.eval.score else {
+        return "not held against it: the answers are withheld.".into();
+    };
     if !same_version {
         return "not held against it: it was measured on another version of the questions.".into();
     }

@@ -70,7 +70,11 @@ pub fn prompt_sha256(template: &ChatTemplate, style: &str, row: &Example) -> Res
         "r1-aqa-1" => PromptStyle::R1Aqa1,
         "r1-aqa-2" => PromptStyle::R1Aqa2,
         "r1-aqa-3" => PromptStyle::R1Aqa3,
-        _ => return Err(Error::inputs(format!("prompt: expected r1-aqa-1, r1-aqa-2 or r1-aqa-3, found {style:?}"))),
+        "mmau" => PromptStyle::Mmau,
+        _ => {
+            let known = "r1-aqa-1, r1-aqa-2, r1-aqa-3 or mmau";
+            return Err(Error::inputs(format!("prompt: expected {known}, found {style:?}")));
+        }
     };
     Ok(Sha256::of(template.render(&prompt::text(style, row), 1)?.as_bytes()))
 }

@@ -3,7 +3,7 @@
 use super::claims::{self, Claims};
 use super::judge;
 use crate::artifact::read;
-use crate::artifact::{EvalRecord, Expectation, Manifest, Provenance, RunFolder};
+use crate::artifact::{EvalRecord, Expectation, Group, Manifest, Provenance, RunFolder};
 use crate::data::Example;
 use crate::error::{Error, Result};
 use crate::pins::Sha256;
@@ -29,7 +29,9 @@ pub struct Run {
     pub claims: Vec<(String, Claims)>,
     /// Rows held against claims.
     pub expect: Vec<Expectation>,
-    /// The evaluations, in the plan's order.
+    /// Evaluations that are one measurement made several times.
+    pub groups: Vec<Group>,
+    /// The evaluations and the scored files, in the plan's order.
     pub evals: Vec<Evaluation>,
 }
 
@@ -38,12 +40,23 @@ pub struct Run {
 pub struct Evaluation {
     /// `eval.json`.
     pub record: EvalRecord,
-    /// `score.json`.
-    pub score: Score,
+    /// `score.json`; `None` where the answers are withheld.
+    pub score: Option<Score>,
     /// `predictions.json`.
     pub predictions: Vec<Example>,
     /// Folder below the run's or the golden's.
     pub folder: String,
+}
+
+impl Evaluation {
+    /// The score, where there must be one.
+    ///
+    /// # Errors
+    /// Exit code 4: the answers are withheld.
+    pub fn scored(&self) -> Result<&Score> {
+        let withheld = || Error::inputs(format!("{}: its answers are withheld, so it has no score", self.record.name));
+        self.score.as_ref().ok_or_else(withheld)
+    }
 }
 
 /// Reads a finished run.
@@ -56,10 +69,10 @@ pub fn run(path: &Path) -> Result<Run> {
     let manifest = read::manifest(&folder)?;
     refuse_unfinished(path, &manifest)?;
     let mut evals = Vec::new();
-    for stage in manifest.stages.iter().filter(|s| s.kind == "evaluate") {
+    for stage in manifest.stages.iter().filter(|s| s.kind == "evaluate" || s.kind == "score") {
         let at = folder.folder(&stage.folder);
-        let (record, score, predictions) =
-            (read::eval(&at)?, read::score(&at)?, judge::predictions(&at.predictions())?);
+        let (record, predictions) = (read::eval(&at)?, judge::predictions(&at.predictions())?);
+        let score = if record.withheld.is_some() { None } else { Some(read::score(&at)?) };
         evals.push(checked(Evaluation { record, score, predictions, folder: stage.folder.clone() }, at.root())?);
     }
     if evals.is_empty() {
@@ -78,6 +91,7 @@ pub fn run(path: &Path) -> Result<Run> {
         overrides: manifest.overrides,
         provenance: manifest.provenance,
         expect: manifest.expect,
+        groups: manifest.groups,
         evals,
     })
 }
@@ -106,7 +120,11 @@ fn refuse_unfinished(path: &Path, manifest: &Manifest) -> Result<()> {
 /// A score that contradicts itself or its record is not printed.
 pub(super) fn checked(eval: Evaluation, at: &Path) -> Result<Evaluation> {
     let bad = |what: String| Err(Error::inputs(format!("{}: {what}", at.display())));
-    let (score, record) = (&eval.score, &eval.record);
+    let record = &eval.record;
+    if record.asked > record.questions {
+        return bad(format!("eval.json: {} asked of {} questions", record.asked, record.questions));
+    }
+    let Some(score) = &eval.score else { return Ok(eval) };
     let cells = score.task.iter().map(|(name, c)| (name.as_str(), c.total, c.correct, c.accuracy));
     for (name, total, correct, accuracy) in cells.chain([("total", score.total, score.correct, score.accuracy)]) {
         let exact = if total == 0 { 0.0 } else { 100.0 * correct as f64 / total as f64 };
@@ -117,9 +135,6 @@ pub(super) fn checked(eval: Evaluation, at: &Path) -> Result<Evaluation> {
     let sums = |f: fn(&crate::score::Cell) -> u64| score.task.values().map(f).sum::<u64>();
     if (sums(|c| c.total), sums(|c| c.correct)) != (score.total, score.correct) {
         return bad("score.json: the tasks do not add up to the total".into());
-    }
-    if record.asked > record.questions {
-        return bad(format!("eval.json: {} asked of {} questions", record.asked, record.questions));
     }
     if score.rule != record.rule {
         return bad(format!("eval.json says rule {}, score.json {}", record.rule, score.rule));

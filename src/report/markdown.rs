@@ -46,10 +46,10 @@ fn row(row: &Row) -> Vec<String> {
     [label, kind(row)].into_iter().chain(cells).chain(ledger(row.ledger.as_ref())).collect()
 }
 
-/// `measured`, `computed`, `quoted (paper)`.
+/// `measured`, `measured from a file`, `computed`, `quoted (paper)`.
 pub(super) fn kind(row: &Row) -> String {
     match row.kind {
-        Kind::Measured => "measured".into(),
+        Kind::Measured => format!("measured {}", row.source).trim_end().to_owned(),
         Kind::Computed => "computed".into(),
         Kind::Quoted => format!("quoted ({})", row.source),
     }
@@ -63,10 +63,12 @@ fn cell(cell: &Cell) -> String {
     }
 }
 
-/// The six counts; empty where the row has none.
+/// The six counts; empty where the row has none, or does not know one.
 pub(super) fn ledger(ledger: Option<&RowLedger>) -> [String; 6] {
     ledger.map_or_else(Default::default, |l| {
-        [l.wrong, l.no_answer, l.missing, l.failed, l.cropped, l.truncated].map(|n| n.to_string())
+        let known = [l.no_answer, l.missing, l.failed, l.cropped, l.truncated].map(Some);
+        let [no_answer, missing, failed, cropped, truncated] = known;
+        [l.wrong, no_answer, missing, failed, cropped, truncated].map(|n| n.map_or_else(String::new, |n| n.to_string()))
     })
 }
 

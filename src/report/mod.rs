@@ -4,6 +4,7 @@ mod caption;
 pub mod claims;
 mod csv;
 pub mod golden;
+pub mod group;
 mod judge;
 mod latex;
 pub mod load;

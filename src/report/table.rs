@@ -2,11 +2,12 @@
 
 use super::caption;
 use super::claims::{Claim, Claims};
+use super::group::{self, Summary};
 use super::load::{Evaluation, Run};
 use crate::data::versions;
 use crate::error::Result;
 use crate::recipe::Rule;
-use crate::score::{Cell as Counts, Floor, floors, stats};
+use crate::score::{Cell as Counts, Floor, Score, floors, stats};
 use indexmap::{IndexMap, IndexSet};
 use serde::Serialize;
 
@@ -18,7 +19,7 @@ pub enum Kind {
     Measured,
     /// Printed by others; not run here.
     Quoted,
-    /// Follows from the questions alone.
+    /// Follows from the questions alone, or from other rows.
     Computed,
 }
 
@@ -29,7 +30,7 @@ pub struct Row {
     pub label: String,
     /// Where its numbers are from.
     pub kind: Kind,
-    /// For quoted rows, the sources: `paper, readme`. Else empty.
+    /// For quoted rows, the sources: `paper, readme`; `from a file` for measured ones whose predictions were there already. Else empty.
     pub source: String,
     /// One for each column of the table; `None` where the row has no number.
     pub cells: Vec<Option<Cell>>,
@@ -44,7 +45,7 @@ pub struct Row {
 /// A number of a table, in percent, ready to print.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Cell {
-    /// Two decimals; verbatim when quoted.
+    /// Two decimals; verbatim when quoted; `withheld` where nobody outside can score.
     pub text: String,
     /// Correct and total, when measured.
     pub counts: Option<[u64; 2]>,
@@ -58,7 +59,8 @@ pub struct Cell {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[expect(missing_docs, reason = "the names are the words of the design")]
 pub struct RowLedger {
-    pub wrong: u64,
+    /// `None` where the answers are withheld.
+    pub wrong: Option<u64>,
     pub no_answer: u64,
     pub missing: u64,
     pub failed: u64,
@@ -75,6 +77,9 @@ pub struct Table {
     pub columns: Vec<String>,
     /// Measured, then computed, then quoted.
     pub rows: Vec<Row>,
+    /// What the rows of groups are made of.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Summary>,
     /// What is wrong or particular about quoted rows.
     pub notes: Vec<String>,
     /// Measured rows held against claims.
@@ -124,40 +129,44 @@ fn table(entries: Vec<Entry<'_>>) -> Result<Table> {
     let columns = columns(&entries);
     let mut rows: Vec<Row> = entries.iter().map(|e| measured(e, &columns)).collect();
     mark_best(&mut rows, columns.len());
+    let groups = group::summaries(&entries, &columns);
+    rows.extend(groups.iter().flat_map(|group| group.rows(&columns)));
     rows.extend(trivial(&entries, &columns)?);
     let mut notes = Vec::new();
     rows.extend(quoted(&entries, &columns, &mut notes));
-    let (heading, caption) = (caption::heading(&entries)?, caption::caption(&entries, &rows)?);
-    Ok(Table { heading, held: caption::held(&entries), columns, rows, notes, caption })
+    let (heading, caption) = (caption::heading(&entries)?, caption::caption(&entries, &rows, &groups)?);
+    Ok(Table { heading, held: caption::held(&entries), columns, rows, groups, notes, caption })
 }
 
 /// Sound, music, speech as papers print them; tasks beyond these in order of appearance; the average last.
 fn columns(entries: &[Entry<'_>]) -> Vec<String> {
-    let found: IndexSet<&str> = entries.iter().flat_map(|e| e.eval.score.task.keys().map(String::as_str)).collect();
+    let scores = entries.iter().filter_map(|e| e.eval.score.as_ref());
+    let found: IndexSet<&str> = scores.flat_map(|score| score.task.keys().map(String::as_str)).collect();
     let mut names: IndexSet<&str> = ["sound", "music", "speech"].into();
     names.extend(found);
     names.into_iter().chain(["average"]).map(str::to_owned).collect()
 }
 
 fn measured(entry: &Entry<'_>, columns: &[String]) -> Row {
-    let (record, score) = (&entry.eval.record, &entry.eval.score);
-    let cells = columns.iter().map(|column| match column.as_str() {
-        "average" => counted(score.correct, score.total),
-        task => score.task.get(task).and_then(|c: &Counts| counted(c.correct, c.total)),
+    let record = &entry.eval.record;
+    let withheld = || Cell { text: "withheld".into(), counts: None, interval: None, best: false };
+    let cells = columns.iter().map(|column| match (&entry.eval.score, column.as_str()) {
+        (None, "average") => Some(withheld()),
+        (None, _) => None,
+        (Some(score), "average") => counted(score.correct, score.total),
+        (Some(score), task) => score.task.get(task).and_then(|c: &Counts| counted(c.correct, c.total)),
     });
+    let (wrong, no_answer, missing, failed) = match (&entry.eval.score, &record.withheld) {
+        (Some(Score { ledger, .. }), _) => (Some(ledger.wrong), ledger.no_answer, ledger.missing, ledger.failed),
+        (None, known) => known.map_or((None, 0, 0, 0), |k| (None, k.no_answer, 0, k.failed)),
+    };
+    let (cropped, truncated) = (record.cropped, record.truncated);
     Row {
         label: entry.label.clone(),
         kind: Kind::Measured,
-        source: String::new(),
+        source: if record.file.is_some() { "from a file".into() } else { String::new() },
         cells: cells.collect(),
-        ledger: Some(RowLedger {
-            wrong: score.ledger.wrong,
-            no_answer: score.ledger.no_answer,
-            missing: score.ledger.missing,
-            failed: score.ledger.failed,
-            cropped: record.cropped,
-            truncated: record.truncated,
-        }),
+        ledger: Some(RowLedger { wrong, no_answer, missing, failed, cropped, truncated }),
         partial: (record.asked < record.questions).then_some([record.asked, record.questions]),
         note: None,
     }

@@ -74,12 +74,7 @@ pub(super) fn score_slice(bytes: &[u8], name: &str, rule: Rule, dataset: Option<
     }
     let judged = problems.or(judged)?;
     if judged.is_empty() {
-        return Err(Error::request(format!(
-            "{name}: expected predictions under {} or {}, found none in {} rows (is this the questions file?)",
-            KEYS[0],
-            KEYS[1],
-            rows.len()
-        )));
+        return Err(none(name, rows.len()));
     }
     let asked = dataset.map_or(rows.len(), |(_, examples)| examples.len());
     let missing = (asked - judged.len()) as u64;
@@ -90,6 +85,45 @@ pub(super) fn score_slice(bytes: &[u8], name: &str, rule: Rule, dataset: Option<
         verdict: *verdict,
     });
     Ok(score_rows(rule, rows, missing))
+}
+
+/// The predictions of a file by question id, each held against the questions that it should answer (`dataset` names them). Rows without one
+/// are left out.
+///
+/// # Errors
+/// As [`score_file`] with a data set, each problem by row (exit code 2).
+pub fn predictions(bytes: &[u8], name: &str, dataset: &str, examples: &[Example]) -> Result<HashMap<String, String>> {
+    let known: HashMap<&str, &Example> = examples.iter().map(|e| (e.id.as_str(), e)).collect();
+    let rows = mmau::rows_with(&[&KEYS[..], &NEEDED].concat(), bytes, name)?;
+    let mut problems = Problems::of(name);
+    let (mut seen, mut found) = (HashMap::new(), HashMap::new());
+    for (index, object) in rows.iter().enumerate() {
+        let (place, row) = (Place(index, object), Row(object));
+        let read = id_of(&row, &place, &mut seen).and_then(|id| {
+            let example = known.get(id.as_str()).ok_or(format!("id: {id:?} is no question of data set {dataset}"))?;
+            for key in ["question", "choices"] {
+                same(object, &example.row, key)?;
+            }
+            Ok(prediction(&row)?.map(|text| (id, text.to_owned())))
+        });
+        match read {
+            Ok(read) => found.extend(read),
+            Err(what) => problems.add(place, what),
+        }
+    }
+    let found = problems.or(found)?;
+    if found.is_empty() {
+        return Err(none(name, rows.len()));
+    }
+    Ok(found)
+}
+
+/// A file that holds no prediction at all.
+fn none(name: &str, rows: usize) -> Error {
+    Error::request(format!(
+        "{name}: expected predictions under {} or {}, found none in {rows} rows (is this the questions file?)",
+        KEYS[0], KEYS[1],
+    ))
 }
 
 /// The prediction of a row, if it has one.

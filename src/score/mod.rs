@@ -9,9 +9,10 @@ mod floors;
 pub mod official;
 mod ordinary;
 pub mod stats;
+pub mod submission;
 mod table;
 
-pub use file::score_file;
+pub use file::{predictions, score_file};
 pub use floors::{Floor, Floors, floors};
 
 /// What became of one question. Four different things.
@@ -106,6 +107,11 @@ pub fn judge(rule: Rule, answer: &str, prediction: &str, choices: &[impl AsRef<s
     }
 }
 
+/// Whether a text counts as an answer by a rule, whatever the right one is.
+pub fn is_answer(rule: Rule, prediction: &str) -> bool {
+    judge(rule, "", prediction, &[""; 0]) != Verdict::NoAnswer
+}
+
 /// Takes what counts as the answer from a generated text.
 pub fn extract(how: Extract, output: &str) -> String {
     match how {
@@ -168,6 +174,13 @@ impl Cell {
 }
 
 impl Score {
+    /// The score in a line, as progress says it: `accuracy 64.50 (645 of 1000)`, and what is missing.
+    pub fn in_words(&self) -> String {
+        let Self { accuracy, correct, total, ledger, .. } = self;
+        let missing = if ledger.missing == 0 { String::new() } else { format!(", {} missing", ledger.missing) };
+        format!("accuracy {accuracy:.2} ({correct} of {total}){missing}")
+    }
+
     /// The score for a person: accuracy with its interval and the ledger, then a table of every breakdown.
     pub fn to_text(&self) -> String {
         table::text(self)

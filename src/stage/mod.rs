@@ -15,10 +15,11 @@ mod runner;
 mod sft;
 mod train;
 
+pub use crate::plan::places_up_to;
 pub use alone::Alone;
 pub use metrics::Step;
 pub use prepare::{Prepared, prepare};
-pub use runner::{Done, Options, places_up_to, run};
+pub use runner::{Done, Options, run};
 
 use crate::data::{Example, avqa, mmau};
 use crate::error::{Error, Result};

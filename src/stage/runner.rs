@@ -4,15 +4,14 @@ use super::evaluate::Job;
 use super::feed::Clips;
 use super::{Context, data, evaluate, train};
 use crate::artifact::layout::RunFolder;
-use crate::artifact::read;
 use crate::artifact::write::{self, failed};
-use crate::artifact::{Expectation, Manifest, Provenance, SCHEMA, StageState};
-use crate::error::{Error, Kind, Result};
+use crate::artifact::{Provenance, lock, read};
+use crate::error::{Kind, Result};
 use crate::plan::memory::{self, Capacity};
 use crate::plan::{self, Data, Pace, Plan, Stage, Work};
 use crate::progress::say;
 use crate::recipe::Recipe;
-use std::fs::{File, TryLockError};
+use crate::scored;
 use std::path::Path;
 use std::time::Instant;
 use tch::Device;
@@ -51,14 +50,14 @@ pub fn run(recipe: &Recipe, plan: &Plan, folder: &RunFolder, options: &Options) 
     plan::verify(plan)?;
     tch::set_num_threads(i32::try_from(options.threads).unwrap_or(i32::MAX));
     std::fs::create_dir_all(folder.root()).map_err(|e| failed("make the folder", folder.root(), &e))?;
-    let _lock = lock(folder)?;
+    let _lock = lock::lock(folder)?;
     let ctx = Context { plan, run: folder.root(), device: options.device, clips: Clips::default() };
     let wanted = |index: &usize| options.only.as_ref().is_none_or(|only| only.contains(index));
     let wanted: Vec<(usize, &Stage)> = plan.stages.iter().enumerate().filter(|(index, _)| wanted(index)).collect();
     let missing = |stage: &Stage| stage.find(folder.root(), &plan.recipe).is_none();
     wanted.iter().filter(|(_, stage)| missing(stage)).try_for_each(|(_, stage)| preflight(&ctx, stage))?;
     memory::check(plan, wanted.iter().map(|(_, stage)| *stage).filter(|stage| missing(stage)), &options.capacity)?;
-    let mut manifest = manifest(recipe, plan, folder, options);
+    let mut manifest = plan::manifest(recipe, plan, folder, options.provenance.clone());
     if !wanted.iter().any(|(_, stage)| missing(stage))
         && let Ok(earlier) = read::manifest(folder)
     {
@@ -90,24 +89,6 @@ pub fn run(recipe: &Recipe, plan: &Plan, folder: &RunFolder, options: &Options) 
     Ok(done)
 }
 
-/// One process at a time works in a run folder: two would append to the same files. The lock ends with the process.
-fn lock(folder: &RunFolder) -> Result<File> {
-    let path = folder.root().join(".lock");
-    let file = File::create(&path).map_err(|e| failed("write", &path, &e))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let way_out = "wait until it is done, or choose another folder with --run-dir";
-            return Err(Error::request(format!(
-                "{}: another aqa-bench is working in this run folder ({way_out})",
-                folder.root().display()
-            )));
-        }
-        Err(TryLockError::Error(e)) => say(format_args!("{}: not locked: {e}", path.display())),
-    }
-    Ok(file)
-}
-
 /// What the questions of a stage tell before anything is computed. Those that an earlier stage makes are looked at when they are
 /// there.
 fn preflight(ctx: &Context<'_>, stage: &Stage) -> Result<()> {
@@ -121,7 +102,7 @@ fn preflight(ctx: &Context<'_>, stage: &Stage) -> Result<()> {
             let examples = ctx.examples(data)?;
             evaluate::check(eval, &examples[..limit.unwrap_or(examples.len()).min(examples.len())])
         }
-        Work::Data(_) | Work::Init { .. } => Ok(()),
+        Work::Data(_) | Work::Init { .. } | Work::Score { .. } => Ok(()),
     }
 }
 
@@ -166,44 +147,14 @@ fn work(ctx: &Context<'_>, stage: &Stage, partial: &Path) -> Result<()> {
         Work::Evaluate { eval, seed, policy, data, limit } => {
             evaluate::run(ctx, &Job { eval, seed: *seed, policy, data, limit: *limit }, partial)
         }
+        Work::Score { scored, data, limit } => {
+            let (format, sha256) = ctx.dataset_id(data)?;
+            let questions = scored::Questions { format, sha256, all: ctx.examples(data)? };
+            let score = scored::score(scored, &questions, *limit, partial)?;
+            say(format_args!("{}: {}", stage.name, score.in_words()));
+            Ok(())
+        }
     };
     let outcome = crate::model::guard(body);
     outcome.map_err(|e| if e.kind() == Kind::Request { e } else { e.within(format!("stage {}", stage.name)) })
-}
-
-fn manifest(recipe: &Recipe, plan: &Plan, folder: &RunFolder, options: &Options) -> Manifest {
-    let state = |s: &Stage| StageState {
-        name: s.name.clone(),
-        kind: s.work.kind().into(),
-        fingerprint: s.fingerprint.clone(),
-        folder: s.folder.clone(),
-        done: s.find(folder.root(), &plan.recipe).is_some(),
-    };
-    let claim_name = |p: &std::path::PathBuf| p.file_name().map(|n| n.to_string_lossy().into_owned());
-    Manifest {
-        schema: SCHEMA,
-        recipe: recipe.name.clone(),
-        title: recipe.title.clone(),
-        recipe_sha256: recipe.sha256.clone(),
-        overrides: recipe.overrides.clone(),
-        status: "running".into(),
-        stages: plan.stages.iter().map(state).collect(),
-        provenance: options.provenance.clone(),
-        claims: recipe.report.claims.iter().filter_map(claim_name).collect(),
-        expect: recipe
-            .report
-            .expect
-            .iter()
-            .map(|e| Expectation { eval: e.eval.clone(), claim: e.claim.clone() })
-            .collect(),
-    }
-}
-
-/// Refuses a stage name that the plan does not have.
-pub fn places_up_to(plan: &Plan, name: &str) -> Result<Vec<usize>> {
-    let names = || plan.stages.iter().map(|s| s.name.as_str());
-    plan.up_to(name).ok_or_else(|| {
-        let hint = crate::text::nearest(name, names()).map_or(String::new(), |n| format!(", did you mean {n:?}?"));
-        Error::request(format!("no stage {name:?}: expected one of {}{hint}", names().collect::<Vec<_>>().join(", ")))
-    })
 }

@@ -196,6 +196,27 @@ fn withheld_answers_are_no_score() {
     world.reproduce(&["--set", &pin, "--limit", "4"]).succeeds();
 }
 
+/// Where nobody outside can score, the predictions are what is wanted: whole, with the failures counted.
+#[test]
+fn answers_that_are_all_withheld_leave_predictions_to_hand_in() {
+    let world = World::new("");
+    let mut rows = questions();
+    rows.iter_mut().for_each(|row| row["answer"] = "".into());
+    world.ask(&rows);
+    fs::remove_file(world.clip(3)).unwrap();
+    let pin = format!("data.sets.clips.sha256={}", Sha256::of_file(&world.at("questions.json")).unwrap());
+    let said = world.reproduce(&["--set", &pin]);
+    assert!(said.err.contains("12 predictions written; the answers are withheld"), "{}", said.err);
+    let table = said.succeeds();
+    assert!(table.contains("| withheld") && table.contains("and 1 failed: whole, to be handed in"), "{table}");
+    let clips = done(&world.at("run"), "clips");
+    assert!(!clips.join("score.json").exists());
+    let text = fs::read_to_string(clips.join("predictions.json")).unwrap();
+    let predictions: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(predictions.as_array().unwrap().len(), 12);
+    assert_eq!(predictions[3]["model_prediction"], "");
+}
+
 #[test]
 fn another_questions_file_is_refused_before_anything_is_computed() {
     let world = World::new("");

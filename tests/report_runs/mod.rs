@@ -4,7 +4,7 @@
 use aqa_bench::artifact::jsonl::Appender;
 use aqa_bench::artifact::write::{create_json, replace_json};
 use aqa_bench::artifact::{
-    EvalRecord, Expectation, Hearing, Manifest, Provenance, RunFolder, SCHEMA, Sample, StageState,
+    EvalRecord, Expectation, Group, Hearing, Manifest, Provenance, RunFolder, SCHEMA, Sample, StageState,
 };
 use aqa_bench::data::{Example, mmau};
 use aqa_bench::pins::Sha256;
@@ -38,6 +38,7 @@ pub struct Spec {
     pub evals: Vec<Eval>,
     pub claims: Vec<String>,
     pub expect: Vec<Expectation>,
+    pub groups: Vec<Group>,
 }
 
 /// Twelve questions, four of each task, the answer at place `i % 3` of three options.
@@ -90,6 +91,7 @@ pub fn quickstart() -> Spec {
         evals,
         claims: vec![],
         expect: vec![],
+        groups: vec![],
     }
 }
 
@@ -98,7 +100,14 @@ pub fn on_mmau(recipe: &'static str, label: &'static str, sha256: &str, correct:
     let mut eval = synthetic("grpo", label, true, correct);
     (eval.format, eval.dataset, eval.sha256) = ("mmau", "test-mini", Sha256::parse(sha256).unwrap());
     let expect = vec![Expectation { eval: "grpo".into(), claim: "paper-grpo-2".into() }];
-    Spec { recipe, title: "R1-AQA", evals: vec![eval], claims: vec!["r1-aqa-claims.json".into()], expect }
+    Spec {
+        recipe,
+        title: "R1-AQA",
+        evals: vec![eval],
+        claims: vec!["r1-aqa-claims.json".into()],
+        expect,
+        groups: vec![],
+    }
 }
 
 /// Writes the run folder and returns it.
@@ -130,6 +139,7 @@ pub fn write(at: PathBuf, spec: &Spec) -> PathBuf {
         },
         claims: spec.claims.clone(),
         expect: spec.expect.clone(),
+        groups: spec.groups.clone(),
     };
     create_json(&run.manifest(), &manifest).unwrap();
     at
@@ -165,7 +175,7 @@ fn write_eval(run: &RunFolder, eval: &Eval) {
             truncated: false,
             cropped: false,
             damage: String::new(),
-            verdict,
+            verdict: Some(verdict),
             error: said.is_none().then(|| "no such clip".into()),
         };
         samples.append(&record).unwrap();
@@ -197,6 +207,8 @@ fn write_eval(run: &RunFolder, eval: &Eval) {
         truncated: 0,
         damaged: 0,
         hearing: hearing(eval.name),
+        file: None,
+        withheld: None,
     };
     create_json(&at.eval(), &record).unwrap();
 }

@@ -2,7 +2,7 @@
 
 use super::Input;
 use crate::pins::{Pin, Sha256};
-use crate::recipe::{Checkpoint, Files};
+use crate::recipe::{Checkpoint, Files, Scored};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -33,6 +33,21 @@ pub(super) fn questions(path: &Path, files: &Files, name: &str, another: &str) -
 pub(super) fn pin(files: &Files) -> Option<Pin> {
     let sha256 = files.sha256.clone().map(Pin::Sha256);
     sha256.or_else(|| files.git_blob.clone().map(Pin::GitBlob))
+}
+
+/// Predictions that the user has, pinned or not.
+pub(super) fn predictions(scored: &Scored) -> Input {
+    let (name, path) = (&scored.name, &scored.file);
+    let what = format!("predictions of {name}");
+    let input = match &scored.sha256 {
+        Some(sha256) => file(&what, path, &Pin::Sha256(sha256.clone()), "another file"),
+        None => Input { what, at: path.display().to_string(), ..Input::default() },
+    };
+    let absent = format!(
+        "no such file (put the predictions there, say where they are with --set scores.{name}.file=FILE, or leave the row out with --set scores.{name}=)"
+    );
+    let problem = if path.is_file() { input.problem } else { Some(absent) };
+    Input { problem, ..input }
 }
 
 /// `another` is said where the file is there and is not the pinned one.

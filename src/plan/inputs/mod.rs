@@ -10,7 +10,7 @@ use super::{Data, Plan, Policy, Work, known};
 use crate::error::{Error, Result};
 use crate::fetch::Fetcher;
 use crate::pins::Sha256;
-use crate::recipe::{Checkpoint, Files, Source};
+use crate::recipe::{Checkpoint, Files, Scored, Source};
 use local::{ANOTHER, OF_MMAU};
 use remote::There;
 use serde::Serialize;
@@ -62,6 +62,8 @@ pub(crate) enum Wanted<'p> {
     /// Files, name of the data set, and whether they are MMAU's.
     Questions(&'p Files, &'p str, bool),
     Clips(&'p Files, &'p str, bool),
+    /// Predictions that the user has.
+    Predictions(&'p Scored),
 }
 
 /// What an input is on this machine.
@@ -86,6 +88,7 @@ impl Plan {
                 Wanted::Model(checkpoint) => Content::Folder(checkpoint.folder()?),
                 Wanted::Questions(files, ..) => Content::File(files.questions()?),
                 Wanted::Clips(files, ..) => Content::Folder(files.clips()?),
+                Wanted::Predictions(scored) => Content::File(scored.file.clone()),
             };
             Ok((what, content))
         };
@@ -97,8 +100,10 @@ impl Plan {
         let mut out: Vec<(String, Wanted<'p>)> = Vec::new();
         let mut seen: Vec<String> = Vec::new();
         for stage in &self.stages {
-            let (Work::Train { policy, data, .. } | Work::Evaluate { policy, data, .. }) = &stage.work else {
-                continue;
+            let (policy, data, scored) = match &stage.work {
+                Work::Train { policy, data, .. } | Work::Evaluate { policy, data, .. } => (Some(policy), data, None),
+                Work::Score { scored, data, .. } => (None, data, Some(scored)),
+                Work::Data(_) | Work::Init { .. } => continue,
             };
             let prefix = if stage.recipe == self.recipe { String::new() } else { format!("{}/", stage.recipe) };
             let mut add = |key: String, wanted: Wanted<'p>| {
@@ -107,13 +112,19 @@ impl Plan {
                     out.push((format!("{prefix}{}", wanted.what()), wanted));
                 }
             };
-            if let Policy::Checkpoint(c) = policy {
+            if let Some(Policy::Checkpoint(c)) = policy {
                 add(format!("{prefix}model {c:?}"), Wanted::Model(c));
             }
             if let Data::Mmau { files, name } | Data::Avqa { files, name } = data {
                 let is_mmau = matches!(data, Data::Mmau { .. });
                 add(format!("{prefix}questions {name} {files:?}"), Wanted::Questions(files, name, is_mmau));
-                add(format!("{prefix}clips {name} {files:?}"), Wanted::Clips(files, name, is_mmau));
+                // Scoring hears no clip.
+                if scored.is_none() {
+                    add(format!("{prefix}clips {name} {files:?}"), Wanted::Clips(files, name, is_mmau));
+                }
+            }
+            if let Some(scored) = scored {
+                add(format!("{prefix}predictions {scored:?}"), Wanted::Predictions(scored));
             }
         }
         out
@@ -126,6 +137,7 @@ impl Wanted<'_> {
             Wanted::Model(checkpoint) => Remote::model(checkpoint),
             Wanted::Questions(files, ..) => Remote::questions(files),
             Wanted::Clips(files, ..) => Remote::clips(files),
+            Wanted::Predictions(_) => Ok(None),
         }
     }
 
@@ -134,14 +146,16 @@ impl Wanted<'_> {
             Wanted::Model(_) => "model".to_owned(),
             Wanted::Questions(_, name, _) => format!("data set {name}"),
             Wanted::Clips(_, name, _) => format!("audio of data set {name}"),
+            Wanted::Predictions(scored) => format!("predictions of {}", scored.name),
         }
     }
 
-    fn source(&self) -> &Source {
+    fn source(&self) -> Source {
         match self {
-            Wanted::Model(checkpoint) => &checkpoint.source,
-            Wanted::Questions(files, ..) => &files.file,
-            Wanted::Clips(files, ..) => &files.audio,
+            Wanted::Model(checkpoint) => checkpoint.source.clone(),
+            Wanted::Questions(files, ..) => files.file.clone(),
+            Wanted::Clips(files, ..) => files.audio.clone(),
+            Wanted::Predictions(scored) => Source::Path(scored.file.clone()),
         }
     }
 
@@ -154,21 +168,22 @@ impl Wanted<'_> {
 
     /// Where it comes from, in words.
     pub fn shown(&self) -> String {
-        shown(self.source())
+        shown(&self.source())
     }
 
     fn look(&self, fetcher: &Fetcher, look: Look) -> Vec<Input> {
         let (what, source) = (self.what(), self.source());
-        if let Source::Path(path) = source {
+        if let Source::Path(path) = &source {
             return match self {
                 Wanted::Model(checkpoint) => local::weights(path, checkpoint),
                 Wanted::Questions(files, name, is_mmau) => {
                     vec![local::questions(path, files, name, if *is_mmau { OF_MMAU } else { ANOTHER })]
                 }
                 Wanted::Clips(..) => vec![local::folder(&what, path)],
+                Wanted::Predictions(scored) => vec![local::predictions(scored)],
             };
         }
-        let mut input = Input { what, at: shown(source), ..Input::default() };
+        let mut input = Input { what, at: shown(&source), ..Input::default() };
         match self.remote() {
             Ok(Some(remote)) => {
                 input.pin = remote.pin();
@@ -235,7 +250,7 @@ pub fn fetch(plan: &Plan, fetcher: &Fetcher) -> Result<Vec<(String, PathBuf)>> {
     for wanted in plan.wanted() {
         let within = |e: Error| match bare(&e) {
             short if short != e.to_string() => e.within(wanted.what()),
-            _ => e.within(format!("{}: {}", wanted.what(), shown(wanted.source()))),
+            _ => e.within(format!("{}: {}", wanted.what(), shown(&wanted.source()))),
         };
         if let Some(remote) = wanted.remote().map_err(within)? {
             out.push((wanted.what(), remote.get(fetcher).map_err(within)?));

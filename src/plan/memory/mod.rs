@@ -145,7 +145,7 @@ impl Plan {
     /// In words, why it is not known: the model's configuration is not there yet, or the settings do not fit it.
     pub fn memory(&self, stage: &Stage) -> Option<Result<Forecast, String>> {
         let (policy, data) = match &stage.work {
-            Work::Data(_) | Work::Init { .. } => return None,
+            Work::Data(_) | Work::Init { .. } | Work::Score { .. } => return None,
             Work::Train { policy, data, .. } | Work::Evaluate { policy, data, .. } => (policy, data),
         };
         let forecast = self.config(policy).and_then(|config| match &stage.work {

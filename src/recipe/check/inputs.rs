@@ -11,7 +11,14 @@ const REVISION: &str =
 const WEIGHTS: &str = "`sha256sum *.safetensors` in the folder prints them; no run without a pin";
 
 pub(super) fn model(root: &Spot<'_>, problems: &mut Problems) {
-    let Some(model) = root.get("model") else { return };
+    let Some(model) = root.get("model") else {
+        let runs_none = root.list("train").is_empty() && root.list("eval").is_empty();
+        if !runs_none || root.list("scores").is_empty() {
+            let hint = "The policy that training starts from: init, source or recipe.";
+            root.lacks(problems, "model", "a map", hint);
+        }
+        return;
+    };
     if let Some(init) = model.get("init") {
         shape(&init, problems);
     }
@@ -187,7 +194,7 @@ fn is_file_name(name: &str) -> bool {
 }
 
 /// `~` is the shell's word, and a shell leaves it alone in the middle of `--set data.dir=~/x`.
-fn home(path: &Spot<'_>, problems: &mut Problems) {
+pub(super) fn home(path: &Spot<'_>, problems: &mut Problems) {
     if let Some(text) = path.text().filter(|text| *text == "~" || text.starts_with("~/")) {
         path.problem(
             problems,

@@ -2,6 +2,7 @@
 
 mod inputs;
 mod memory;
+mod report;
 mod stages;
 
 use super::problem::Problems;

@@ -1,24 +1,25 @@
-//! Training stages, evaluations and the report: names, references, steps.
+//! Training stages, evaluations and scored files: names, references, steps.
 
 use super::super::problem::{At, Problems};
 use super::super::spot::Spot;
 use super::super::tree::quote;
-use super::hint_from;
+use super::inputs::home;
 use super::memory::memory;
+use super::{hint_from, report};
 
 /// Names of stages that the plan makes by itself; so are all that begin with `data-`.
 const RESERVED: [&str; 4] = ["model", "data", "init", "report"];
 
 pub(super) fn stages(root: &Spot<'_>, problems: &mut Problems) {
-    let (trains, evals) = (root.list("train"), root.list("eval"));
-    if trains.is_empty() && evals.is_empty() {
+    let (trains, evals, scores) = (root.list("train"), root.list("eval"), root.list("scores"));
+    if trains.is_empty() && evals.is_empty() && scores.is_empty() {
         let list = |key: &str| root.get(key).is_none_or(|s| s.node.describe() == "an empty list");
-        if list("train") && list("eval") {
+        if list("train") && list("eval") && list("scores") {
             let hint = "add a stage to train or an evaluation to eval";
             problems.add(&root.node.at, "", "at least one stage", "none", hint);
         }
     }
-    names(trains.iter().chain(&evals), problems);
+    names(trains.iter().chain(&evals).chain(&scores), problems);
     let sets: Vec<&str> =
         root.dig(&["data", "sets"]).map_or_else(Vec::new, |s| s.fields().iter().map(|f| f.0).collect());
     for (i, stage) in trains.iter().enumerate() {
@@ -38,7 +39,20 @@ pub(super) fn stages(root: &Spot<'_>, problems: &mut Problems) {
             greedy(&decoding, problems);
         }
     }
-    report(root, &evals, problems);
+    for scored in &scores {
+        reference(scored, &sets, problems);
+        predictions(scored, problems);
+    }
+    report::report(root, &evals, &scores, problems);
+}
+
+/// A file of predictions is the user's own: nothing fetches it.
+fn predictions(scored: &Spot<'_>, problems: &mut Problems) {
+    let Some((spot, text)) = scored.get("file").and_then(|s| s.text().map(|t| (s, t))) else { return };
+    home(&spot, problems);
+    if text.contains("://") {
+        spot.problem(problems, "a path", quote(text), "download the predictions and name the file");
+    }
 }
 
 fn names<'a, 's: 'a>(stages: impl Iterator<Item = &'a Spot<'s>>, problems: &mut Problems) {
@@ -172,7 +186,7 @@ fn format_asked_for(reward: &Spot<'_>, name: &str, prompt: Option<&str>, problem
             "format-think beside prompt r1-aqa-3",
             "r1-aqa-3 asks for a thought before the answer, which format never rewards: write format-think, or prompt: r1-aqa-2",
         ),
-        (Some("r1-aqa-1" | "r1-aqa-2"), "format-think") => (
+        (Some("r1-aqa-1" | "r1-aqa-2" | "mmau"), "format-think") => (
             "format beside a prompt that asks for no thought",
             "format-think rewards a thought before the answer, which only r1-aqa-3 asks for: write format, or prompt: r1-aqa-3",
         ),
@@ -209,24 +223,6 @@ fn greedy(decoding: &Spot<'_>, problems: &mut Problems) {
         for key in ["temperature", "top_k", "top_p"] {
             let hint = "without sampling it changes nothing: remove it, or write do_sample: true";
             decoding.needless(problems, key, "when do_sample is false", hint);
-        }
-    }
-}
-
-fn report(root: &Spot<'_>, evals: &[Spot<'_>], problems: &mut Problems) {
-    let Some(report) = root.get("report") else { return };
-    let names: Vec<&str> = evals.iter().filter_map(|e| e.text_at("name")).collect();
-    let expects = report.list("expect");
-    if let Some(first) = expects.first()
-        && report.list("claims").is_empty()
-    {
-        let hint = "name the files that hold the claims in report.claims";
-        first.problem(problems, "report.claims beside report.expect", "no claim files", hint);
-    }
-    for expect in expects {
-        let Some((spot, text)) = expect.get("eval").and_then(|s| s.text().map(|t| (s, t))) else { continue };
-        if !names.contains(&text) {
-            spot.problem(problems, "the name of an eval", quote(text), &hint_from(text, &names, "evals"));
         }
     }
 }

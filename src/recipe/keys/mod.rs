@@ -1,9 +1,11 @@
 //! Every key of a recipe: its shape, whether it must be there, what it means.
 
 mod memory;
+mod report;
 mod train;
 
 use super::shape::{Bound, Key, Object, Shape};
+use report::REPORT;
 use train::TRAIN;
 
 const POSITIVE: Shape = Shape::Int(1, i64::MAX);
@@ -13,7 +15,7 @@ const AT_LEAST_0: Shape = Shape::Number(Bound::To(0.0), Bound::None);
 const SHA256: Shape = Shape::Hex(64);
 const REVISION: Shape = Shape::Hex(40);
 const DTYPE: Shape = Shape::Choice(&["float32", "bfloat16"]);
-const PROMPT: Shape = Shape::Choice(&["r1-aqa-1", "r1-aqa-2", "r1-aqa-3"]);
+const PROMPT: Shape = Shape::Choice(&["r1-aqa-1", "r1-aqa-2", "r1-aqa-3", "mmau"]);
 
 /// A whole recipe.
 pub(super) static RECIPE: Object = Object {
@@ -23,13 +25,18 @@ pub(super) static RECIPE: Object = Object {
         Key::required("title", Shape::Text, "One line for people, the heading of the report."),
         Key::required("seed", NATURAL, "Every random number of the run derives from it.")
             .hint("any whole number, for example `seed: 1`; no run without a seed"),
-        Key::required("model", MODEL, "The policy that training starts from: init, source or recipe."),
+        Key::optional("model", MODEL, "The policy that training starts from: init, source or recipe."),
         Key::required("data", Shape::Object(&DATA), "The data sets and where they are."),
         Key::optional("train", Shape::List(&TRAIN, 0, usize::MAX), "Training stages, in order."),
         Key::optional(
             "eval",
             Shape::List(&Shape::Object(&EVAL), 0, usize::MAX),
             "Evaluations, in order; each is a row of the report.",
+        ),
+        Key::optional(
+            "scores",
+            Shape::List(&Shape::Object(&SCORES), 0, usize::MAX),
+            "Predictions that are there already, scored from their files; each is a row of the report.",
         ),
         Key::optional("report", Shape::Object(&REPORT), "What the report prints beside the measured rows."),
     ]],
@@ -240,39 +247,30 @@ static EVAL: Object = Object {
         Key::required("prompt", PROMPT, "Prompt given to the model."),
         Key::required("decoding", Shape::Object(&DECODING), "How tokens are chosen."),
         Key::required("batch_size", POSITIVE, "Questions a batch; changes speed, not the result."),
-        Key::required(
-            "extract",
-            Shape::Choice(&["answer-tag", "answer-tag-dotall", "last-answer-tag", "after-think", "whole"]),
-            "How the answer is taken from the text: the first <answer>…</answer> within one line (answer-tag), the first over any lines, the last within one line, the first in what follows the last </think>; or else, or always (whole), the whole text.",
-        ),
-        Key::required(
-            "rule",
-            Shape::Choice(&["official"]),
-            "How the answer is judged: official is MMAU's evaluation.py.",
-        ),
+        Key::required("extract", EXTRACT, EXTRACT_WHAT),
+        RULE,
     ]],
 };
 
-static REPORT: Object = Object {
-    doc: "What the report prints beside the measured rows.",
-    groups: &[&[
-        Key::optional(
-            "claims",
-            Shape::List(&Shape::Text, 0, usize::MAX),
-            "Files of quoted rows, relative to the recipe's folder.",
-        ),
-        Key::optional(
-            "expect",
-            Shape::List(&Shape::Object(&EXPECT), 0, usize::MAX),
-            "Claims that measured rows are held against, for the verdict.",
-        ),
-    ]],
-};
+const EXTRACT: Shape = Shape::Choice(&["answer-tag", "answer-tag-dotall", "last-answer-tag", "after-think", "whole"]);
+const EXTRACT_WHAT: &str = "How the answer is taken from the text: the first <answer>…</answer> within one line (answer-tag), the first over any lines, the last within one line, the first in what follows the last </think>; or else, or always (whole), the whole text.";
+const RULE: Key =
+    Key::required("rule", Shape::Choice(&["official"]), "How the answer is judged: official is MMAU's evaluation.py.");
 
-static EXPECT: Object = Object {
-    doc: "A claim that a measured row is held against.",
+static SCORES: Object = Object {
+    doc: "Predictions that are there already: a row of the report.",
     groups: &[&[
-        Key::required("eval", Shape::Name, "Name of the eval."),
-        Key::required("claim", Shape::Text, "Id of the claim in the claim files."),
+        Key::required("name", Shape::Name, "Name, unique among all stages of the recipe."),
+        Key::required("label", Shape::Text, "What the report calls the row."),
+        Key::required(
+            "file",
+            Shape::Text,
+            "MMAU JSON with `model_output` or `model_prediction`: a path (relative to data.dir).",
+        ),
+        Key::optional("sha256", SHA256, "SHA-256 of the file. Left out: the report says which file it was.")
+            .hint("`sha256sum FILE` prints it"),
+        Key::required("data", Shape::Name, "Name of the data set whose questions were answered."),
+        Key::optional("extract", EXTRACT, "How the answer is taken from a prediction. Default: whole."),
+        RULE,
     ]],
 };

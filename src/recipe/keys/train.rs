@@ -18,6 +18,11 @@ const STAGE: &[Key] = &[
     Key::required("from", Shape::Name, "What training starts from: model, or an earlier training stage."),
     Key::required("data", Shape::Name, "Name of the data set."),
     Key::required("prompt", PROMPT, "Prompt given to the model."),
+    Key::optional(
+        "seed",
+        NATURAL,
+        "Every random number of this stage derives from it, but for the order of questions. Default: the recipe's.",
+    ),
     Key::required("steps", POSITIVE, "Optimizer steps at which this stage stops."),
     Key::required("questions_per_step", POSITIVE, "Questions an optimizer step."),
     Key::optional(

@@ -3,9 +3,11 @@
 //! These are the shapes the program uses. The YAML's own shape is private to this module's siblings.
 
 mod memory;
+mod report;
 mod train;
 
 pub use memory::*;
+pub use report::*;
 pub use train::*;
 
 use crate::pins::{Commit, Revision, Sha256};
@@ -30,6 +32,8 @@ pub struct Recipe {
     pub train: Vec<Train>,
     /// Evaluations, in order; each becomes a row of the report.
     pub eval: Vec<Eval>,
+    /// Predictions that are there already; each becomes a row of the report.
+    pub scores: Vec<Scored>,
     /// What the report prints beside the measured rows.
     pub report: Report,
     /// The file it was read from. Not part of any fingerprint.
@@ -73,6 +77,8 @@ pub enum Model {
     Checkpoint(Checkpoint),
     /// What a training stage of another recipe leaves. That recipe's stages become part of the plan.
     Stage(FromStage),
+    /// None: the recipe scores files, and trains and evaluates nothing.
+    Absent,
 }
 
 /// Shape of a Qwen2-Audio policy made from the seed.
@@ -222,6 +228,9 @@ pub enum PromptStyle {
     /// R1-AQA's prompt 3: and `<think>` tags.
     #[serde(rename = "r1-aqa-3")]
     R1Aqa3,
+    /// What MMAU's authors gave Qwen2-Audio: the question and `Select one option from the provided choices.`
+    #[serde(rename = "mmau")]
+    Mmau,
 }
 
 /// An evaluation: a row of the report.
@@ -275,22 +284,4 @@ pub enum Extract {
 pub enum Rule {
     /// MMAU's evaluation.py.
     Official,
-}
-
-/// What the report prints beside the measured rows.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Report {
-    /// Names of claim files under `recipes/data/`, resolved to paths; their rows are quoted when the dataset's version matches.
-    pub claims: Vec<PathBuf>,
-    /// The eval whose score is held against a claim, for the verdict.
-    pub expect: Vec<Expect>,
-}
-
-/// A claim that a measured row is held against.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Expect {
-    /// Name of the eval.
-    pub eval: String,
-    /// Id of the claim in the claim files.
-    pub claim: String,
 }

@@ -17,6 +17,9 @@ pub struct Train {
     pub prompt: PromptStyle,
     /// What is trained towards.
     pub method: Method,
+    /// What its random numbers derive from, but for the order of questions; `None` is the recipe's seed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
     /// Optimizer steps at which this stage stops.
     pub steps: u64,
     /// Questions an optimizer step.

@@ -115,10 +115,11 @@ pub(super) fn stored(folder: &Folder, findings: &mut Findings) -> Result<()> {
         let name = &eval.record.name;
         let (score, now) = judge::rescore(&eval.predictions, &eval.record.rule, &failed(verdicts))?;
         flips(name, &eval.predictions, verdicts, &now, findings, true);
-        if score == eval.score {
+        let was = eval.scored()?;
+        if score == *was {
             findings.line(format!("  {name}: score {:.2} ({}/{}): same", score.accuracy, score.correct, score.total));
         } else {
-            let (was, is) = (&eval.score, &score);
+            let is = &score;
             findings.differs(format!(
                 "  {name}: score.json changed: {:.2} ({}/{}) → {:.2} ({}/{}){}",
                 was.accuracy,

@@ -86,9 +86,10 @@ fn tolerance(
     }
 }
 
-/// Percent, from the counts.
+/// Percent, from the counts; 0 where nothing was scored.
 pub(super) fn accuracy(eval: &Evaluation) -> f64 {
-    if eval.score.total == 0 { 0.0 } else { 100.0 * eval.score.correct as f64 / eval.score.total as f64 }
+    let score = eval.score.as_ref().filter(|score| score.total > 0);
+    score.map_or(0.0, |score| 100.0 * score.correct as f64 / score.total as f64)
 }
 
 /// An evaluation of a run by name.
@@ -119,10 +120,10 @@ pub(super) fn samples(run: &Path, eval: &Evaluation) -> Result<IndexMap<String, 
 
 /// Verdicts of the predictions, in their order, and whether they contradict the score or the samples.
 pub(super) fn verdicts_of(eval: &Evaluation, samples: &IndexMap<String, Sample>) -> Result<(Verdicts, bool)> {
-    let recorded: Verdicts = samples.iter().map(|(id, s)| (id.clone(), s.verdict)).collect();
+    let recorded: Verdicts = samples.iter().filter_map(|(id, s)| Some((id.clone(), s.verdict?))).collect();
     let failed = recorded.iter().filter(|(_, v)| **v == Verdict::Failed).map(|(id, _)| id.as_str()).collect();
     let (score, verdicts) = judge::rescore(&eval.predictions, &eval.record.rule, &failed)?;
-    let same = score == eval.score && verdicts == recorded;
+    let same = score == *eval.scored()? && verdicts == recorded;
     Ok((verdicts, !same))
 }
 

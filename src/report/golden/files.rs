@@ -1,6 +1,6 @@
 //! What a golden folder holds, as written on disk, and how it is read.
 
-use crate::artifact::{Expectation, Provenance, RunFolder, read};
+use crate::artifact::{Expectation, Group, Provenance, RunFolder, read};
 use crate::error::{Error, Result};
 use crate::pins::Sha256;
 use crate::report::judge::{self, Verdicts};
@@ -25,6 +25,9 @@ pub struct Golden {
     pub claims: Vec<String>,
     /// Rows held against claims.
     pub expect: Vec<Expectation>,
+    /// Evaluations that are one measurement made several times.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Group>,
     /// The evaluations, in the order of the table.
     pub evals: Vec<EvalGolden>,
     /// What must hold between evaluations, here and in every fresh run.
@@ -158,7 +161,8 @@ pub(super) fn read_folder(path: &Path) -> Result<Folder> {
         let at = RunFolder::new(path).folder(&eval.name);
         let record = read::eval(&at)?;
         let predictions = judge::predictions(&at.predictions())?;
-        let found = load::Evaluation { record, score: read::score(&at)?, predictions, folder: eval.name.clone() };
+        let score = Some(read::score(&at)?);
+        let found = load::Evaluation { record, score, predictions, folder: eval.name.clone() };
         if found.predictions.is_empty() {
             return bad(format!("{}/predictions.json: no question, so it checks nothing", eval.name));
         }
@@ -182,6 +186,7 @@ pub(super) fn read_folder(path: &Path) -> Result<Folder> {
         provenance: how.provenance,
         claims,
         expect: golden.expect.clone(),
+        groups: golden.groups.clone(),
         evals,
     };
     Ok(Folder { path: path.to_owned(), golden, run, stored, leaderboard })

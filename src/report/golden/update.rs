@@ -64,6 +64,9 @@ fn write(path: &Path, new: &Path, old: Option<Golden>, reason: &str) -> Result<(
         if record.asked < record.questions {
             return bad("only part of the questions were asked; a golden needs them all (run it without --limit)");
         }
+        if record.file.is_some() {
+            return bad("it was scored from a file; a golden holds what a run made");
+        }
         let samples = compare::samples(path, eval)?;
         let (verdicts, score_differs) = compare::verdicts_of(eval, &samples)?;
         if score_differs {
@@ -72,7 +75,7 @@ fn write(path: &Path, new: &Path, old: Option<Golden>, reason: &str) -> Result<(
         let at = new.join(&record.name);
         let source = from.folder(&eval.folder);
         create_json(&at.join("eval.json"), record)?;
-        create_json(&at.join("score.json"), &eval.score)?;
+        create_json(&at.join("score.json"), eval.scored()?)?;
         create_json(&at.join("verdicts.json"), &verdicts)?;
         create_json(&at.join("prompts.json"), &compare::prompts_of(path, eval, &samples)?)?;
         copy(&source.predictions(), &at.join("predictions.json"))?;
@@ -100,8 +103,8 @@ fn write(path: &Path, new: &Path, old: Option<Golden>, reason: &str) -> Result<(
         overrides: run.overrides.clone(),
         provenance: run.provenance.clone(),
     };
-    let (claims, expect) = (manifest.claims, manifest.expect);
-    let golden = Golden { schema: files::SCHEMA, how_made, claims, expect, evals, conditions, log };
+    let (claims, expect, groups) = (manifest.claims, manifest.expect, manifest.groups);
+    let golden = Golden { schema: files::SCHEMA, how_made, claims, expect, groups, evals, conditions, log };
     create(&new.join("leaderboard.md"), render_loaded(&[run], Format::Markdown)?.as_bytes())?;
     create_json(&new.join("golden.json"), &golden)
 }

@@ -56,7 +56,7 @@ pub(super) fn run(ctx: &Context<'_>, job: &Job<'_>, partial: &Path) -> Result<()
     let recorded = jsonl::read::<Sample>(&folder.samples())?.rows;
     let lines = recorded.len();
     // What failed when the run was interrupted is tried again: the clip may be there now.
-    let answered = recorded.into_iter().filter(|s| s.verdict != Verdict::Failed);
+    let answered = recorded.into_iter().filter(|s| s.verdict != Some(Verdict::Failed));
     let mut samples: HashMap<String, Sample> = answered.map(|s| (s.id.clone(), s)).collect();
     let tried_again = samples.len() < lines;
     let mut progress = Progress::start(&job.eval.name, samples.len() as u64, examples.len() as u64);
@@ -88,17 +88,19 @@ pub(super) fn run(ctx: &Context<'_>, job: &Job<'_>, partial: &Path) -> Result<()
     }
     let answers = Answers { examples: &examples, samples: &ordered, questions, filters: &filters, hearing };
     let score = record::write(ctx, job, &folder, answers)?;
-    progress.finish(&format!("accuracy {:.2} ({} of {})", score.accuracy, score.correct, score.total));
+    let withheld = || format!("{} predictions written; the answers are withheld", examples.len());
+    progress.finish(&score.map_or_else(withheld, |score| score.in_words()));
     Ok(())
 }
 
-/// Refuses before anything is computed what could not be scored.
+/// Refuses before anything is computed what could be neither scored nor handed in: where all answers are withheld there is no score, where
+/// some are the score would be of an unknown part.
 pub(super) fn check(eval: &Eval, examples: &[Example]) -> Result<()> {
     if examples.is_empty() {
         return Err(Error::inputs(format!("{}: data set {} has no questions", eval.name, eval.data)));
     }
     let withheld: Vec<&Example> = examples.iter().filter(|e| e.answer.is_none()).collect();
-    if let Some(first) = withheld.first() {
+    if let Some(first) = withheld.first().filter(|_| withheld.len() < examples.len()) {
         let (n, of) = (withheld.len(), examples.len());
         return Err(Error::inputs(format!(
             "{}: {n} of {of} answers of data set {} are withheld, the first is that of question {}: it cannot be scored here",
@@ -205,7 +207,7 @@ fn failed(example: &Example, why: &str) -> Sample {
         truncated: false,
         cropped: false,
         damage: String::new(),
-        verdict: Verdict::Failed,
+        verdict: Some(Verdict::Failed),
         error: Some(why.to_owned()),
     }
 }
@@ -220,8 +222,10 @@ fn judged(
     let ids: Vec<u32> = said.ids.iter().filter_map(|&i| u32::try_from(i).ok()).collect();
     let output = policy.tokenizer.decode(&ids)?;
     let answer = score::extract(job.eval.extract, &output);
-    let gold = example.answer.as_deref();
-    let gold = gold.ok_or_else(|| Error::internal(format!("question {}: answers were checked before", example.id)))?;
+    let verdict = match &example.answer {
+        Some(gold) => Some(score::judge(job.eval.rule, gold, &answer, &example.choices)),
+        None => (!score::is_answer(job.eval.rule, &answer)).then_some(Verdict::NoAnswer),
+    };
     Ok(Sample {
         id: example.id.clone(),
         prompt_sha256: prepared.prompt_sha256.to_string(),
@@ -229,7 +233,7 @@ fn judged(
         truncated: !said.stopped,
         cropped: prepared.cropped,
         damage: prepared.damage.clone(),
-        verdict: score::judge(job.eval.rule, gold, &answer, &example.choices),
+        verdict,
         output,
         answer,
         error: None,

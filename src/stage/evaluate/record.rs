@@ -3,14 +3,14 @@
 use super::super::{Context, policy};
 use super::Job;
 use crate::artifact::layout::StageFolder;
-use crate::artifact::{EvalRecord, Hearing, SCHEMA, Sample, write};
+use crate::artifact::{EvalRecord, Hearing, SCHEMA, Sample, Withheld, write};
 use crate::data::Example;
 use crate::error::{Error, Result};
 use crate::pins::Sha256;
 use crate::plan::{Data, Policy, Work};
 use crate::recipe::{Eval, Files};
 use crate::sampling::Filters;
-use crate::score::{self, Judged};
+use crate::score::{self, Judged, Verdict};
 
 /// What an evaluation found, question by question.
 pub(super) struct Answers<'a> {
@@ -26,13 +26,14 @@ pub(super) struct Answers<'a> {
     pub hearing: Option<Hearing>,
 }
 
-/// Writes predictions, score and what the row is.
+/// Writes predictions, score and what the row is. Where the answers are withheld there is no score: the predictions are to be handed in, so
+/// their file is read back and held against the questions.
 pub(super) fn write(
     ctx: &Context<'_>,
     job: &Job<'_>,
     folder: &StageFolder,
     found: Answers<'_>,
-) -> Result<score::Score> {
+) -> Result<Option<score::Score>> {
     let Answers { examples, samples, questions, filters, hearing } = found;
     let predictions: Vec<serde_json::Value> = examples
         .iter()
@@ -44,16 +45,22 @@ pub(super) fn write(
         })
         .collect();
     write::replace_json(&folder.predictions(), &predictions)?;
-    let judged = examples.iter().zip(samples).map(|(example, sample)| Judged {
-        task: &example.task,
-        difficulty: &example.difficulty,
-        sub_category: &example.sub_category,
-        verdict: sample.verdict,
-    });
-    let score = score::score_rows(job.eval.rule, judged, 0);
-    write::replace_json(&folder.score(), &score)?;
     let (dataset_format, dataset_sha256) = ctx.dataset_id(job.data)?;
     let count = |f: fn(&Sample) -> bool| samples.iter().filter(|s| f(s)).count() as u64;
+    let withheld = examples.iter().all(|e| e.answer.is_none()).then(|| Withheld {
+        no_answer: count(|s| s.verdict == Some(Verdict::NoAnswer)),
+        failed: count(|s| s.verdict == Some(Verdict::Failed)),
+    });
+    let score = match withheld {
+        Some(_) => {
+            score::submission::complete(&folder.predictions(), examples)?;
+            None
+        }
+        None => Some(scored(job.eval, examples, samples)?),
+    };
+    if let Some(score) = &score {
+        write::replace_json(&folder.score(), score)?;
+    }
     let record = EvalRecord {
         schema: SCHEMA,
         name: job.eval.name.clone(),
@@ -72,9 +79,21 @@ pub(super) fn write(
         truncated: count(|s| s.truncated),
         damaged: count(|s| !s.damage.is_empty()),
         hearing,
+        file: None,
+        withheld,
     };
     write::replace_json(&folder.eval(), &record)?;
     Ok(score)
+}
+
+/// The score of an evaluation whose answers are known.
+fn scored(eval: &Eval, examples: &[Example], samples: &[&Sample]) -> Result<score::Score> {
+    let judged = examples.iter().zip(samples).map(|(example, sample)| {
+        let unjudged = || Error::internal(format!("question {}: it was not judged", sample.id));
+        let Example { task, difficulty, sub_category, .. } = example;
+        Ok(Judged { task, difficulty, sub_category, verdict: sample.verdict.ok_or_else(unjudged)? })
+    });
+    Ok(score::score_rows(eval.rule, judged.collect::<Result<Vec<_>>>()?, 0))
 }
 
 /// How tokens were chosen, in one line.
@@ -103,7 +122,7 @@ impl Context<'_> {
     }
 
     /// Format and hash of a data set's questions file.
-    fn dataset_id(&self, data: &Data) -> Result<(String, Sha256)> {
+    pub(in crate::stage) fn dataset_id(&self, data: &Data) -> Result<(String, Sha256)> {
         let of_file = |files: &Files| match &files.sha256 {
             Some(sha256) => Ok(sha256.clone()),
             None => Sha256::of_file(&files.questions()?),

@@ -1,0 +1,55 @@
+//! What the report names: evaluations, claims, groups.
+
+use super::super::problem::Problems;
+use super::super::spot::Spot;
+use super::super::tree::quote;
+use super::hint_from;
+
+/// What the report names: evaluations, claims, groups.
+pub(super) fn report(root: &Spot<'_>, evals: &[Spot<'_>], scores: &[Spot<'_>], problems: &mut Problems) {
+    let Some(report) = root.get("report") else { return };
+    let names: Vec<&str> = evals.iter().chain(scores).filter_map(|e| e.text_at("name")).collect();
+    let expects = report.list("expect");
+    if let Some(first) = expects.first()
+        && report.list("claims").is_empty()
+    {
+        let hint = "name the files that hold the claims in report.claims";
+        first.problem(problems, "report.claims beside report.expect", "no claim files", hint);
+    }
+    for expect in expects {
+        let Some((spot, text)) = expect.get("eval").and_then(|s| s.text().map(|t| (s, t))) else { continue };
+        if !names.contains(&text) {
+            spot.problem(problems, "the name of an eval", quote(text), &hint_from(text, &names, "evals"));
+        }
+    }
+    groups(&report.list("groups"), evals, problems);
+}
+
+/// Groups have names of their own, and hold different evaluations on one data set.
+fn groups(groups: &[Spot<'_>], evals: &[Spot<'_>], problems: &mut Problems) {
+    let known: Vec<&str> = evals.iter().filter_map(|e| e.text_at("name")).collect();
+    let set = |name: &str| evals.iter().find(|e| e.text_at("name") == Some(name)).and_then(|e| e.text_at("data"));
+    let mut names: Vec<&str> = Vec::new();
+    for group in groups {
+        if let Some((spot, name)) = group.get("name").and_then(|s| s.text().map(|t| (s, t))) {
+            if names.contains(&name) {
+                spot.problem(problems, "a name that is free", quote(name), "names are unique among groups");
+            }
+            names.push(name);
+        }
+        let mut seen: Vec<&str> = Vec::new();
+        for spot in group.list("evals") {
+            let Some(name) = spot.text() else { continue };
+            let other = seen.iter().find(|first| set(first).is_some() && set(first) != set(name));
+            if !known.contains(&name) {
+                spot.problem(problems, "the name of an eval", quote(name), &hint_from(name, &known, "evals"));
+            } else if seen.contains(&name) {
+                spot.problem(problems, "each eval once", quote(name), "remove it: it is one measurement");
+            } else if let Some(other) = other {
+                let hint = format!("{other} is on {}: their mean would say nothing", set(other).unwrap_or_default());
+                spot.problem(problems, "evals on one data set", quote(name), &hint);
+            }
+            seen.push(name);
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Recipes that score files: rows from predictions that are there already. Needs no libtorch.
+
+mod program;
+mod report_runs;
+
+use aqa_bench::pins::Sha256;
+use program::{Said, aqa, redact, shared};
+use report_runs::questions;
+use serde_json::Value;
+use std::fs;
+use std::path::PathBuf;
+use tempfile::{TempDir, tempdir};
+
+/// A folder with twelve questions, a recipe that scores two files on them, and these files.
+struct World(TempDir);
+
+impl World {
+    fn new() -> Self {
+        let world = Self(tempdir().unwrap());
+        fs::write(world.at("questions.json"), serde_json::to_string(&questions()).unwrap()).unwrap();
+        let pin = Sha256::of_file(&world.at("questions.json")).unwrap();
+        // Nine right, one wrong, one silent, one row left out.
+        world.predict("ours.json", "model_prediction", |i, row| match i {
+            9 => Some("none of these".into()),
+            10 => Some(String::new()),
+            11 => None,
+            _ => Some(format!("I think <answer>{}</answer>, not another", row["answer"].as_str().unwrap())),
+        });
+        world.predict("theirs.json", "model_output", |_, row| Some(row["choices"][0].as_str().unwrap().into()));
+        let pinned = Sha256::of_file(&world.at("theirs.json")).unwrap();
+        let recipe = format!(
+            r#"name: files
+title: "Two files"
+seed: 1
+data:
+  sets:
+    made: {{format: mmau, file: questions.json, sha256: {pin}, audio: nowhere}}
+scores:
+  - {{name: ours, label: "Ours", file: ours.json, data: made, extract: answer-tag, rule: official}}
+  - {{name: theirs, label: "Theirs", file: theirs.json, sha256: {pinned}, data: made, rule: official}}
+"#
+        );
+        fs::write(world.at("files.yaml"), recipe).unwrap();
+        world
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn predict(&self, name: &str, key: &str, said: impl Fn(usize, &Value) -> Option<String>) {
+        let rows = questions().into_iter().enumerate().filter_map(|(i, mut row)| {
+            row[key] = said(i, &row)?.into();
+            Some(row)
+        });
+        fs::write(self.at(name), serde_json::to_string(&rows.collect::<Vec<_>>()).unwrap()).unwrap();
+    }
+
+    fn call(&self, command: &str, more: &[&str]) -> Said {
+        let (recipe, run) = (self.at("files.yaml"), self.at("run"));
+        let all = [command, recipe.to_str().unwrap(), "--run-dir", run.to_str().unwrap()];
+        aqa(all.iter().chain(more))
+    }
+}
+
+fn line<'t>(table: &'t str, label: &str) -> &'t str {
+    table.lines().find(|l| l.starts_with(&format!("| {label}"))).unwrap_or_else(|| panic!("no {label} in\n{table}"))
+}
+
+#[test]
+fn files_become_rows_that_say_so_without_an_engine() {
+    let world = World::new();
+    let said = world.call("reproduce", &[]);
+    assert!(said.err.contains("2 files scored, 0 taken as they were"), "{}", said.err);
+    assert!(said.err.contains("ours: accuracy 81.82 (9 of 11), 1 missing"), "{}", said.err);
+    let table = said.succeeds();
+    let cells = |label: &str| line(&table, label).split('|').map(|c| c.trim().to_owned()).collect::<Vec<_>>();
+    let ours = cells("Ours");
+    assert_eq!(ours[2], "measured from a file");
+    assert!(ours[6].contains("81.82") && ours[6].contains("9/11"), "{ours:?}");
+    assert_eq!(ours[7..13], ["1", "1", "1", "0", "0", "0"], "wrong, no answer, missing, failed, cropped, truncated");
+    // The first option is what a floor says, and the floor is computed from the questions.
+    assert_eq!(cells("Theirs")[6].split(' ').next(), cells("Always the first option")[6].split(' ').next());
+    let sha256 = Sha256::of_file(&world.at("ours.json")).unwrap();
+    assert!(table.contains(&format!("`ours.json` (sha256 `{sha256}`), which no stage of this run made")), "{table}");
+
+    let again = world.call("eval", &[]);
+    assert!(again.err.contains("0 files scored, 2 taken as they were"), "{}", again.err);
+    assert_eq!(again.succeeds(), table);
+    let run = world.at("run");
+    assert_eq!(aqa(["report", run.to_str().unwrap()]).succeeds(), table);
+    let csv = aqa(["report", run.to_str().unwrap(), "--format", "csv"]).succeeds();
+    assert!(csv.lines().any(|l| l.contains("Ours,measured,from a file,")), "{csv}");
+}
+
+#[test]
+fn another_file_is_another_stage_and_a_pinned_one_must_be_the_pinned_one() {
+    let world = World::new();
+    world.call("reproduce", &[]).succeeds();
+    world.predict("ours.json", "model_prediction", |_, row| Some(row["answer"].as_str().unwrap().into()));
+    let said = world.call("reproduce", &[]);
+    assert!(said.err.contains("1 files scored, 1 taken as they were"), "{}", said.err);
+    assert!(line(&said.succeeds(), "Ours").contains("12/12"));
+
+    world.predict("theirs.json", "model_output", |_, _| Some("dog".into()));
+    let error = world.call("reproduce", &[]).fails(4);
+    let found = Sha256::of_file(&world.at("theirs.json")).unwrap().to_string();
+    assert!(error.contains("predictions of theirs") && error.contains(&found), "{error}");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_exit_code_4_with_the_way_out_and_the_way_out_works() {
+    let world = World::new();
+    fs::remove_file(world.at("theirs.json")).unwrap();
+    let error = world.call("reproduce", &[]).fails(4);
+    assert_eq!(error.lines().count(), 1, "{error}");
+    assert!(error.contains("DIR/theirs.json") || redact(&error, world.0.path()).contains("DIR/theirs.json"), "{error}");
+    assert!(error.contains("--set scores.theirs.file=FILE") && error.contains("--set scores.theirs="), "{error}");
+    assert!(!world.at("run").join("manifest.json").exists(), "nothing is done");
+    let verify = world.call("verify", &[]);
+    assert!(verify.out.contains("found (not pinned): predictions of ours"), "{}", verify.out);
+    verify.fails(4);
+
+    let table = world.call("reproduce", &["--set", "scores.theirs="]).succeeds();
+    assert!(table.contains("| Ours") && !table.contains("Theirs"), "{table}");
+    let elsewhere = world.at("elsewhere.json");
+    fs::copy(world.at("ours.json"), &elsewhere).unwrap();
+    let sets = [format!("scores.theirs.file={}", elsewhere.display()), "scores.theirs.sha256=".into()];
+    world.call("reproduce", &["--set", &sets[0], "--set", &sets[1]]).succeeds();
+}
+
+#[test]
+fn predictions_on_other_questions_are_refused_row_by_row() {
+    let world = World::new();
+    let mut rows: Vec<Value> = serde_json::from_slice(&fs::read(world.at("ours.json")).unwrap()).unwrap();
+    rows[1]["choices"][0] = "wolf".into();
+    rows[2]["id"] = "stranger".into();
+    fs::write(world.at("ours.json"), serde_json::to_string(&rows).unwrap()).unwrap();
+    let error = world.call("reproduce", &[]).fails(2);
+    for says in ["row 1 (q01): choices: expected", "row 2 (stranger): id: \"stranger\" is no question of data set made"]
+    {
+        assert!(error.contains(says), "{says}\n{error}");
+    }
+    // The questions themselves are no predictions.
+    fs::copy(world.at("questions.json"), world.at("ours.json")).unwrap();
+    let error = world.call("reproduce", &[]).fails(2);
+    assert!(error.contains("found none in 12 rows"), "{error}");
+}
+
+#[test]
+fn withheld_answers_cannot_score_a_file() {
+    let world = World::new();
+    let rows: Vec<Value> = questions()
+        .into_iter()
+        .map(|mut row| {
+            row["answer"] = "".into();
+            row
+        })
+        .collect();
+    fs::write(world.at("questions.json"), serde_json::to_string(&rows).unwrap()).unwrap();
+    let pin = format!("data.sets.made.sha256={}", Sha256::of_file(&world.at("questions.json")).unwrap());
+    let error = world.call("reproduce", &["--set", &pin]).fails(4);
+    assert!(error.contains("ours: the answer to question q00 is withheld"), "{error}");
+}
+
+#[test]
+fn part_of_the_questions_and_one_of_the_files_can_be_asked_for() {
+    let world = World::new();
+    let said = world.call("reproduce", &["--limit", "4", "--until", "ours"]);
+    assert!(said.err.contains("still to do: theirs"), "{}", said.err);
+    assert_eq!(said.succeeds(), "", "no table of half a run");
+    let table = world.call("reproduce", &["--limit", "4"]).succeeds();
+    assert!(line(&table, "Ours (partial: 4 of 12)").contains("4/4"), "{table}");
+    let error = world.call("reproduce", &["--until", "our"]).fails(2);
+    assert!(error.contains("did you mean \"ours\"?"), "{error}");
+}
+
+/// The shipped recipe on the real files.
+#[test]
+fn the_public_predictions_score_what_the_claims_recipe_says() {
+    let Some(shared) = shared("the_public_predictions_score_what_the_claims_recipe_says") else { return };
+    let run = tempdir().unwrap();
+    let data = shared.join("data/mmau");
+    let sets = [
+        format!("data.dir={}", data.display()),
+        format!("data.sets.test-mini.file={}", data.join("mmau-test-mini.2025-03-25.json").display()),
+        "scores.audio-reasoner=".into(),
+        "scores.audio-flamingo-2=".into(),
+        "scores.gemini-2-0-flash=".into(),
+    ];
+    let mut args = vec!["reproduce", "recipes/claims.yaml", "--run-dir", run.path().to_str().unwrap()];
+    args.extend(sets.iter().flat_map(|set| ["--set", set.as_str()]));
+    let table = aqa(&args).succeeds();
+    let row = line(&table, "mispeech/r1-aqa, public predictions");
+    for cell in ["69.37", "67.37", "56.76", "645/1000", "measured from a file"] {
+        assert!(row.contains(cell), "{cell}: {row}");
+    }
+    let row = line(&table, "Qwen2-Audio-7B-Instruct, public predictions");
+    for cell in ["62.46", "55.09", "41.14", "529/1000"] {
+        assert!(row.contains(cell), "{cell}: {row}");
+    }
+    assert!(table.contains("against the claim 64.50") && table.contains("inside the 95 % interval"), "{table}");
+    assert!(table.contains("against the claim 49.20"), "{table}");
+}
