@@ -189,6 +189,7 @@ pub fn settings(size: Size) -> Train {
     };
     Train {
         name: NAME.into(),
+        seed: None,
         from: "model".into(),
         data: "bench".into(),
         prompt: PromptStyle::R1Aqa2,

@@ -129,7 +129,7 @@ fn note(ctx: &Context<'_>, stage: &Stage, device: &str, seconds: f64) {
                 let all = ctx.examples(data)?.len();
                 (policy, limit.unwrap_or(all).min(all) as u64)
             }
-            Work::Data(_) | Work::Init { .. } => return Ok(()),
+            Work::Data(_) | Work::Init { .. } | Work::Score { .. } => return Ok(()),
         };
         plan::note(stage, &ctx.config(policy)?, device, Pace { questions, seconds })
     };
