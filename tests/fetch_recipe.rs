@@ -232,3 +232,39 @@ fn two_locks_differ_by_the_pins_that_differ() {
     let same = compare(&one, &one);
     assert_eq!((same.code, same.out.as_str()), (0, "the same pins\n"));
 }
+
+/// Of AVQA's own file the questions count whose clips are there: another clip is another data set.
+#[test]
+fn a_lock_holds_which_questions_of_avqa_are_kept() {
+    let case = Case::new();
+    let clips = case.home.path().join("clips");
+    fs::create_dir(&clips).unwrap();
+    let row = |id: u64, video: &str| json!({"id": id, "video_name": video, "question_text": "What is in the video?", "multi_choice": ["a", "b"], "answer": 1});
+    let questions = json!([row(1, "x_000030"), row(2, "y_000007")]).to_string().into_bytes();
+    fs::write(case.home.path().join("q.json"), &questions).unwrap();
+    fs::write(clips.join("x_30.wav"), noise(50)).unwrap();
+    let mini = fs::read_to_string(case.recipe()).unwrap();
+    let set = mini.lines().find(|line| line.trim_start().starts_with("mini:")).unwrap();
+    let blob = git_blob(&questions);
+    let avqa = format!("    mini: {{format: avqa, file: q.json, git_blob: {}, audio: clips}}", blob.as_str());
+    fs::write(case.recipe(), mini.replace(set, &avqa)).unwrap();
+    let fingerprint = || -> String {
+        let plan: Value = serde_json::from_str(&case.does(&["plan", "--format", "json"])).unwrap();
+        plan["stages"][0]["fingerprint"].as_str().unwrap().to_owned()
+    };
+    let said = case.run(&["lock"], &[]);
+    assert!(said.code == 0 && said.err.contains("1 of 2 questions kept: 1 clips missing"), "{}", said.err);
+    let lock: Value = serde_json::from_slice(&fs::read(case.lock()).unwrap()).unwrap();
+    let clips_of = &lock["inputs"]["audio of data set mini"];
+    assert_eq!((clips_of["kept_ids"].clone(), clips_of["missing"].clone()), (json!(Sha256::of(b"1\n")), json!(1)));
+    case.does(&["fetch"]);
+    case.does(&["verify"]);
+    let before = fingerprint();
+    fs::write(clips.join("y_7.wav"), noise(60)).unwrap();
+    assert_ne!(fingerprint(), before, "other questions, another stage");
+    case.fails(
+        &["verify"],
+        4,
+        &["audio of data set mini", Sha256::of(b"1\n").as_str(), Sha256::of(b"1\n2\n").as_str()],
+    );
+}

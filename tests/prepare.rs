@@ -119,6 +119,16 @@ fn the_command_writes_the_lines_and_says_what_became_of_every_row() {
     assert_eq!(fs::read_to_string(at("train.jsonl")).unwrap(), lines);
     insta::assert_snapshot!("prepare-refused", all);
 
-    let array = avqa::load(Path::new(&questions), &clips).unwrap_err();
-    assert!(array.exit_code() == 2 && array.to_string().contains("aqa-bench prepare avqa"), "{array}");
+    // A recipe may name AVQA's own file: the same questions, those whose clips are there.
+    fs::remove_file(clips.join("c_1.wav")).unwrap();
+    let loaded = avqa::load(Path::new(&questions), &clips).unwrap();
+    assert_eq!(loaded, avqa::from_slice(lines.as_bytes(), "lines", &clips).unwrap());
+    let kept = avqa::kept(Path::new(&questions), &clips).unwrap().unwrap();
+    assert!(
+        kept.in_words().starts_with("2 of 6 questions kept: 1 clips missing, 3 rows dropped"),
+        "{}",
+        kept.in_words()
+    );
+    assert_eq!(avqa::kept(Path::new(&at("train.jsonl")), &clips).unwrap(), None);
+    assert_eq!(avqa::load(Path::new(&questions), Path::new("no/such/folder")).unwrap_err().exit_code(), 4);
 }

@@ -1,6 +1,8 @@
-//! AVQA in R1-AQA's form: JSON lines with `audio_path` added to AVQA's own fields.
+//! AVQA in R1-AQA's form: JSON lines with `audio_path` added to AVQA's own fields; or as its authors publish it, of which the questions are kept whose clips
+//! are there.
 
 use super::mmau::{file_name, keep};
+use super::prepare::{self, Prepared};
 use super::row::describe;
 use super::{Example, Problems, Row, id_of};
 use crate::error::{Context, Error, Result};
@@ -14,11 +16,34 @@ use std::path::Path;
 /// Clips are looked for in `audio_dir` by the file name of `audio_path`. Where that file is absent and `<video_name>.wav` is
 /// there, the name that AVQA's own extraction gives, that one is taken.
 ///
+/// AVQA's own file, a JSON array, gives the lines that [`prepare::avqa`] makes of it beside these clips; [`kept`] says what that left out.
+///
 /// # Errors
-/// The file cannot be read (exit code 4); lines that are not such rows: every problem as `file: line N: key: …` (exit code 2).
+/// The file cannot be read (exit code 4); lines that are not such rows: every problem as `file: line N: key: …` (exit code 2). As [`kept`].
 pub fn load(file: &Path, audio_dir: &Path) -> Result<Vec<Example>> {
-    let bytes = std::fs::read(file).inputs(|| format!("cannot read {}", file.display()))?;
-    from_slice(&bytes, &file.display().to_string(), audio_dir)
+    let name = file.display().to_string();
+    let bytes = std::fs::read(file).inputs(|| format!("cannot read {name}"))?;
+    match prepared(&bytes, &name, audio_dir)? {
+        Some(prepared) => from_slice(prepared.lines.as_bytes(), &name, audio_dir),
+        None => from_slice(&bytes, &name, audio_dir),
+    }
+}
+
+/// What AVQA's own file keeps beside these clips; `None` for R1-AQA's lines, of which nothing is left out.
+///
+/// # Errors
+/// The file or the folder cannot be read (exit code 4). As [`prepare::avqa`].
+pub fn kept(file: &Path, audio_dir: &Path) -> Result<Option<Prepared>> {
+    let name = file.display().to_string();
+    prepared(&std::fs::read(file).inputs(|| format!("cannot read {name}"))?, &name, audio_dir)
+}
+
+fn prepared(bytes: &[u8], name: &str, audio_dir: &Path) -> Result<Option<Prepared>> {
+    let array = bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'[');
+    if !array {
+        return Ok(None);
+    }
+    prepare::avqa(bytes, name, &prepare::file_names(audio_dir)?).map(Some)
 }
 
 /// Reads the content of a training file; `name` names it in messages. See [`load`].

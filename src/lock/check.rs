@@ -26,6 +26,12 @@ pub fn check(plan: &Plan, lock: &Lock) -> Result<()> {
             problems.push(format!("{what}: the recipe has it, the lock has not"));
             continue;
         };
+        let kept = plan.kept_ids(what)?;
+        if let (Some(expected), Some(found)) = (&locked.kept_ids, &kept)
+            && expected != found
+        {
+            problems.push(format!("{what}: the lock keeps the questions of ids sha256 {expected}, the clips that are there those of {found}"));
+        }
         for (name, expected) in &locked.files {
             progress.at(done, "");
             done += 1;

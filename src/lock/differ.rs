@@ -33,11 +33,12 @@ pub fn differ(a: &Lock, b: &Lock) -> Result<Vec<Difference>> {
 
 fn pins(lock: &Lock) -> Result<BTreeMap<String, String>> {
     let mut out = BTreeMap::new();
-    for (what, Locked { source, revision, archive, missing, files }) in &lock.inputs {
+    for (what, Locked { source, revision, archive, missing, kept_ids, files }) in &lock.inputs {
         let facts = [
             ("source", (!source.is_empty()).then(|| source.clone())),
             ("revision", revision.as_ref().map(ToString::to_string)),
             ("archive", archive.as_ref().map(|hash| format!("sha256 {hash}"))),
+            ("kept ids", kept_ids.as_ref().map(|hash| format!("sha256 {hash}"))),
             ("missing clips", (*missing > 0).then(|| missing.to_string())),
         ];
         for (name, value) in facts {

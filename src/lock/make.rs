@@ -171,9 +171,14 @@ fn clips(files: &Files, is_mmau: bool, fetcher: &Fetcher) -> Result<Locked> {
     let dir = whole.clips()?;
     let (questions, _) = got(&whole, fetcher)?;
     let examples = if is_mmau { mmau::load(&questions, &dir)? } else { avqa::load(&questions, &dir)? };
+    if let Some(kept) = if is_mmau { None } else { avqa::kept(&questions, &dir)? } {
+        say(kept.in_words());
+        locked.missing = kept.missing.len() as u64;
+        locked.kept_ids = Some(kept.kept_ids);
+    }
     let (there, missing): (Vec<String>, Vec<String>) =
         clip_names(&examples).into_iter().partition(|name| dir.join(name).is_file());
-    locked.missing = missing.len() as u64;
+    locked.missing += missing.len() as u64;
     if let Some(first) = missing.first() {
         say(format_args!(
             "{} of {} clips are not there, the first is {first}: the lock counts them",

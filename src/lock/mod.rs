@@ -56,6 +56,9 @@ pub struct Locked {
     /// Clips that the questions name and that were not there.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub missing: u64,
+    /// SHA-256 over the ids of the questions that are kept, where the clips that are there decide which.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_ids: Option<Sha256>,
     /// `sha256 …` or `git blob …` of every file, by name.
     pub files: BTreeMap<String, FilePin>,
 }

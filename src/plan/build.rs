@@ -3,9 +3,10 @@
 
 use super::{Data, Plan, Policy, Stage, Work};
 use crate::canonical::fingerprint;
+use crate::data::avqa;
 use crate::error::{Error, Result};
 use crate::pins::Sha256;
-use crate::recipe::{Dataset, Model, Recipe, Train};
+use crate::recipe::{Dataset, Files, Model, Recipe, Train};
 use serde_json::{Value, json};
 
 /// Counts changes of what stages of a kind compute: a new number makes every earlier artifact of that kind stale.
@@ -156,13 +157,31 @@ impl Builder<'_> {
     fn data_id(&self, data: &Data) -> Value {
         match data {
             Data::Stage { index, .. } => json!({"stage": self.stages[*index].fingerprint}),
-            Data::Mmau { files, .. } | Data::Avqa { files, .. } => pin(files.sha256.as_ref(), files.git_blob.as_ref()),
+            Data::Mmau { files, .. } => pins(files),
+            Data::Avqa { files, .. } => {
+                let mut pins = pins(files);
+                // Of AVQA's own file the questions are kept whose clips are there: which ones, is known when both are.
+                if let (Ok(questions), Ok(clips)) = (files.questions(), files.clips())
+                    && let Ok(Some(prepared)) = avqa::kept(&questions, &clips)
+                {
+                    pins["kept_ids"] = json!(prepared.kept_ids);
+                }
+                pins
+            }
         }
     }
 }
 
-fn pin(sha256: Option<&Sha256>, git_blob: Option<&crate::pins::Revision>) -> Value {
-    json!({"sha256": sha256, "git_blob": git_blob})
+/// What fixes a data set, as far as the recipe says it; keys that it leaves out are not named, so that stages from before they existed stay what they were.
+fn pins(files: &Files) -> Value {
+    let mut pins = json!({"sha256": files.sha256, "git_blob": files.git_blob});
+    if let Some(revision) = &files.revision {
+        pins["revision"] = json!(revision);
+    }
+    if let Some(archive) = &files.audio_sha256 {
+        pins["audio_sha256"] = json!(archive);
+    }
+    pins
 }
 
 impl Work {

@@ -13,7 +13,7 @@ impl Plan {
     /// `capacity`; then the inputs.
     ///
     /// # Errors
-    /// As [`inputs`].
+    /// As [`inputs()`].
     pub fn to_text(&self, run: &Path, capacity: Option<&Capacity>) -> Result<String> {
         let mut out = format!("plan of {} in {}\n\n", self.recipe, run.display());
         let wide = self.stages.iter().map(|s| s.name.len()).max().unwrap_or(0).max(5);
@@ -48,7 +48,7 @@ impl Plan {
     /// The same for programs.
     ///
     /// # Errors
-    /// As [`inputs`].
+    /// As [`inputs()`].
     pub fn to_json(&self, run: &Path, capacity: Option<&Capacity>) -> Result<Value> {
         let stages: Vec<Value> = self
             .stages

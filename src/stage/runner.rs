@@ -6,6 +6,7 @@ use super::{Context, data, evaluate, train};
 use crate::artifact::layout::RunFolder;
 use crate::artifact::write::{self, failed};
 use crate::artifact::{Provenance, lock, read};
+use crate::data::avqa;
 use crate::error::{Kind, Result};
 use crate::plan::memory::{self, Capacity};
 use crate::plan::{self, Data, Pace, Plan, Stage, Work};
@@ -97,7 +98,14 @@ fn preflight(ctx: &Context<'_>, stage: &Stage) -> Result<()> {
     }
     match &stage.work {
         Work::Train { data: Data::Stage { .. }, .. } | Work::Evaluate { data: Data::Stage { .. }, .. } => Ok(()),
-        Work::Train { train, data, .. } => train::check(train, &ctx.examples(data)?),
+        Work::Train { train, data, .. } => {
+            if let Data::Avqa { files, .. } = data
+                && let Some(kept) = avqa::kept(&files.questions()?, &files.clips()?)?
+            {
+                say(format_args!("{}: {}", train.name, kept.in_words()));
+            }
+            train::check(train, &ctx.examples(data)?)
+        }
         Work::Evaluate { eval, data, limit, .. } => {
             let examples = ctx.examples(data)?;
             evaluate::check(eval, &examples[..limit.unwrap_or(examples.len()).min(examples.len())])

@@ -7,6 +7,7 @@ pub(crate) use remote::Remote;
 
 use super::memory::counts;
 use super::{Data, Plan, Policy, Work, known};
+use crate::data::avqa;
 use crate::error::{Error, Result};
 use crate::fetch::Fetcher;
 use crate::pins::Sha256;
@@ -93,6 +94,17 @@ impl Plan {
             Ok((what, content))
         };
         self.named().into_iter().map(content).collect()
+    }
+
+    /// The hash over the kept ids of a data set, for the clips of AVQA's own file alone.
+    ///
+    /// # Errors
+    /// As [`avqa::kept`].
+    pub(crate) fn kept_ids(&self, what: &str) -> Result<Option<Sha256>> {
+        let named = self.named();
+        let clips = named.iter().find(|(name, _)| name == what).map(|(_, wanted)| wanted);
+        let Some(Wanted::Clips(files, _, false)) = clips else { return Ok(None) };
+        Ok(avqa::kept(&files.questions()?, &files.clips()?)?.map(|kept| kept.kept_ids))
     }
 
     /// Each input once, by what it is; those of recipes that this one builds on with `RECIPE/` before it.
