@@ -99,7 +99,7 @@ pub struct EvalRecord {
     /// Whether a stage of this run trained the policy. Then the result differs between machines by rounding, and a golden
     /// holds it by a margin.
     pub trained: bool,
-    /// `mmau` or `synthetic`.
+    /// `mmau`, `mmau-parquet`, `avqa` or `synthetic`.
     pub dataset_format: String,
     /// Name of the data set in the recipe.
     pub dataset: String,

@@ -29,7 +29,11 @@ pub fn load(file: &Path, audio_dir: &Path) -> Result<Vec<Example>> {
 /// # Errors
 /// As [`load`].
 pub fn from_slice(bytes: &[u8], name: &str, audio_dir: &Path) -> Result<Vec<Example>> {
-    let rows = rows(bytes, name)?;
+    of_rows(rows(bytes, name)?, name, audio_dir)
+}
+
+/// Questions from the rows of a file.
+pub(super) fn of_rows(rows: Vec<Map<String, Value>>, name: &str, audio_dir: &Path) -> Result<Vec<Example>> {
     let mut problems = Problems::of(name);
     let mut seen = HashMap::new();
     let mut examples = Vec::with_capacity(rows.len());

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 pub mod avqa;
 pub mod identify;
 pub mod mmau;
+pub mod mmau_parquet;
 pub mod prepare;
 mod row;
 pub mod versions;

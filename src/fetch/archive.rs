@@ -2,16 +2,15 @@
 //! to size, count and compression. Every file is hashed; the manifest, written last, says that all of them are there.
 
 use super::address::is_plain;
-use super::disk::{self, Lock};
-use super::manifest::{Manifest, files_path, manifest_path};
-use super::transfer::beside;
+use super::disk;
+use super::unpacked::{Unpacked, once};
 use super::{Verified, bounded::Bounded};
 use crate::error::{Context, Error, Result};
 use crate::pins::{Hashing, Pin, Sha256};
 use crate::progress::Progress;
 use flate2::read::MultiGzDecoder;
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use tar::{Archive, Entry, EntryType};
@@ -33,54 +32,18 @@ impl Default for Limits {
     }
 }
 
-/// What an archive was unpacked to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unpacked {
-    /// The folder of its files: `files` in the folder that was asked for.
-    pub dir: PathBuf,
-    /// Its files.
-    pub files: Vec<Verified>,
-    /// Files of the archive that were not wanted.
-    pub skipped: u64,
-}
-
 /// Unpacks an archive into a folder that is not there yet (`files/…` and `manifest.json`); the files whose names end with one of `suffixes`, or all of them where there are
 /// none. Where it was unpacked before, with the same suffixes, its files are verified.
 ///
 /// # Errors
 /// Exit code 4: the archive cannot be read, is not what it should be, or a file of an unpacked one was changed; 1: the machine failed under it.
 pub fn unpack(archive: &Path, to: &Path, suffixes: &[&str], limits: Limits) -> Result<Unpacked> {
-    let what = archive.display().to_string();
-    let _lock = Lock::take(&beside(to, ".lock"), &what)?;
-    let sha256 = Sha256::of_file(archive)?;
-    if manifest_path(to).exists() {
-        let manifest = Manifest::load(to)?;
-        manifest.expect(to, &sha256, suffixes)?;
-        return manifest.verify(to);
-    }
-    if to.symlink_metadata().is_ok() {
-        let way_out = "it was not unpacked by this program, or not completely: move it away";
-        return Err(Error::inputs(format!("{what}: the folder {} is already there ({way_out})", to.display())));
-    }
-    let partial = beside(to, ".partial");
-    if partial.exists() {
-        fs::remove_dir_all(&partial).map_err(|e| disk::failed("remove the folder", &partial, &e))?;
-    }
-    fs::create_dir_all(files_path(&partial)).map_err(|e| disk::failed("make the folder", &partial, &e))?;
-    let mut unpacking =
-        Unpacking { dir: files_path(&partial), suffixes, limits, seen: BTreeSet::new(), ..Unpacking::default() };
-    if let Err(error) = unpacking.all(archive) {
-        // Nothing of it may be used: give the disk its space back. The first error is the one to report.
-        let _ = fs::remove_dir_all(&partial);
-        return Err(error.within(what));
-    }
-    let Unpacking { files, skipped, .. } = unpacking;
-    Manifest::new(sha256, suffixes, skipped, &files)?.save(&partial)?;
-    // One call for all files: thousands of clips synced one by one take minutes.
-    let folder = File::open(&partial).map_err(|e| disk::failed("open the folder", &partial, &e))?;
-    rustix::fs::syncfs(&folder).map_err(|e| disk::failed("sync the folder", &partial, &e.into()))?;
-    disk::put(&folder, &partial, to)?;
-    Ok(Unpacked { dir: files_path(to), files, skipped })
+    once(archive, Sha256::of_file(archive)?, to, suffixes, |dir| {
+        let mut unpacking =
+            Unpacking { dir: dir.to_owned(), suffixes, limits, seen: BTreeSet::new(), ..Unpacking::default() };
+        unpacking.all(archive).map_err(|e| e.within(archive.display()))?;
+        Ok((unpacking.files, unpacking.skipped))
+    })
 }
 
 #[derive(Default)]

@@ -1,7 +1,8 @@
 //! The manifest of an unpacked archive: `FOLDER/manifest.json`, beside `FOLDER/files`. It is written last and renamed into place with the
 //! folder, so where it is, everything is.
 
-use super::{Verified, archive::Unpacked};
+use super::Verified;
+use super::unpacked::Unpacked;
 use crate::artifact::write;
 use crate::error::{Context, Error, Result};
 use crate::pins::{Pin, Sha256};

@@ -10,6 +10,7 @@ mod client;
 mod commit;
 mod disk;
 mod drive;
+mod embedded;
 mod file;
 mod hub;
 mod listing;
@@ -18,12 +19,14 @@ mod refusal;
 mod retry;
 mod settings;
 mod transfer;
+mod unpacked;
 
 pub use address::{Address, HubRepo, RepoKind};
-pub use archive::{Limits, Unpacked, unpack};
+pub use archive::{Limits, unpack};
 pub use hub::Snapshot;
 pub use manifest::verify_unpacked;
 pub use settings::{Retry, Settings, Token};
+pub use unpacked::Unpacked;
 
 use crate::error::{Error, Result};
 use crate::pins::Pin;

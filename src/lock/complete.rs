@@ -30,6 +30,11 @@ fn one(recipe: &mut Recipe, lock: &Lock, prefix: &str, whole: &str) -> Result<()
         Model::Init(_) | Model::Absent => {}
     }
     for (name, set) in &mut recipe.data {
+        if let Dataset::MmauParquet(parquet) = set
+            && let (Some(locked), what) = locked(format!("data set {name}"))
+        {
+            revision(&mut parquet.revision, locked, &what, whole)?;
+        }
         let (Dataset::Mmau(files) | Dataset::Avqa(files)) = set else { continue };
         if let (Some(locked), what) = locked(format!("data set {name}")) {
             revision(&mut files.revision, locked, &what, whole)?;

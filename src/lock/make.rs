@@ -8,7 +8,7 @@ use crate::pins::{Commit, Pin, Sha256};
 use crate::plan::{Plan, Policy, Remote, Wanted, Work};
 use crate::progress::{Progress, say};
 use crate::prompt;
-use crate::recipe::{Checkpoint, Files, PromptStyle, Source};
+use crate::recipe::{Checkpoint, Files, Parquet, PromptStyle, Source};
 use crate::sampling::Filters;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,6 +30,7 @@ pub fn make(plan: &Plan, fetcher: &Fetcher) -> Result<Lock> {
             Wanted::Model(checkpoint) => model(checkpoint, fetcher),
             Wanted::Questions(files, ..) => questions(files, fetcher),
             Wanted::Clips(files, _, is_mmau) => clips(files, is_mmau, fetcher),
+            Wanted::Parquet(parquet, _) => self::parquet(parquet, fetcher),
             Wanted::Predictions(scored) => predictions(&scored.file),
         };
         inputs.insert(what.clone(), locked.map_err(within)?);
@@ -134,6 +135,25 @@ fn questions(files: &Files, fetcher: &Fetcher) -> Result<Locked> {
         files: BTreeMap::from([(name, FilePin(Pin::Sha256(Sha256::of_file(&path)?)))]),
         ..Locked::default()
     })
+}
+
+/// Questions and clips in one file.
+fn parquet(parquet: &Parquet, fetcher: &Fetcher) -> Result<Locked> {
+    let (mut whole, mut locked) = (parquet.clone(), Locked { source: source(&parquet.file), ..Locked::default() });
+    if let Some(remote) = Remote::parquet(parquet)? {
+        let commit = commit(&remote, fetcher)?;
+        locked.revision = commit.as_ref().and_then(Commit::whole);
+        whole.revision = commit.or(whole.revision);
+        let remote = Remote::parquet(&whole)?.ok_or_else(|| Error::internal("it was elsewhere a moment ago"))?;
+        remote.get(fetcher)?;
+    }
+    let path = whole.path()?;
+    if let Some(sha256) = parquet.sha256.clone() {
+        fetcher.local(&path, &Pin::Sha256(sha256))?;
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    locked.files = BTreeMap::from([(name, FilePin(Pin::Sha256(Sha256::of_file(&path)?)))]);
+    Ok(locked)
 }
 
 fn predictions(path: &Path) -> Result<Locked> {

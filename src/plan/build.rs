@@ -127,6 +127,7 @@ impl Builder<'_> {
         let set = set.ok_or_else(|| Error::internal(format!("recipe {}: no data set {name:?}", self.recipe.name)))?;
         match set.clone() {
             Dataset::Mmau(files) => Ok(Data::Mmau { files, name: name.to_owned() }),
+            Dataset::MmauParquet(file) => Ok(Data::MmauParquet { file, name: name.to_owned() }),
             Dataset::Avqa(files) => Ok(Data::Avqa { files, name: name.to_owned() }),
             Dataset::Synthetic(spec) => {
                 let stage = format!("data-{name}");
@@ -168,6 +169,11 @@ impl Builder<'_> {
                 }
                 pins
             }
+            // Where only a commit pins it, the file's name says which of that commit's.
+            Data::MmauParquet { file, .. } => match &file.sha256 {
+                Some(sha256) => json!({"sha256": sha256, "git_blob": null}),
+                None => json!({"revision": file.revision, "file": file.file}),
+            },
         }
     }
 }

@@ -18,7 +18,7 @@ pub use pace::{Estimate, Pace, note};
 
 use crate::error::{Error, Result};
 use crate::pins::Sha256;
-use crate::recipe::{Checkpoint, Eval, Files, Init, Scored, Synthetic, Train};
+use crate::recipe::{Checkpoint, Eval, Files, Init, Parquet, Scored, Synthetic, Train};
 use std::path::{Path, PathBuf};
 
 /// The stages of a recipe, in an order in which they can run.
@@ -120,6 +120,13 @@ pub enum Data {
     Mmau {
         /// Where, with its pin.
         files: Files,
+        /// Name of the data set in the recipe.
+        name: String,
+    },
+    /// MMAU as one Parquet file with the clips in it.
+    MmauParquet {
+        /// Where, with its pin.
+        file: Parquet,
         /// Name of the data set in the recipe.
         name: String,
     },

@@ -70,6 +70,11 @@ pub(super) fn data(data: wire::Data, places: &Places<'_>) -> std::collections::B
             Dataset::Synthetic(Synthetic { seed, split, tasks, count, sha256 })
         }
         wire::Dataset::Mmau(set) => Dataset::Mmau(files(name, set)),
+        wire::Dataset::MmauParquet(set) => Dataset::MmauParquet(Parquet {
+            file: source(name, "file", set.file),
+            sha256: set.sha256,
+            revision: set.revision,
+        }),
         wire::Dataset::Avqa(set) => Dataset::Avqa(files(name, set)),
     };
     data.sets.into_iter().map(|(name, set)| (name.clone(), one(&name, set))).collect()

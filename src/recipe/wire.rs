@@ -68,9 +68,25 @@ pub(super) struct Data {
 #[derive(Deserialize)]
 #[serde(tag = "format", rename_all = "lowercase", deny_unknown_fields)]
 pub(super) enum Dataset {
-    Synthetic { seed: u64, split: String, tasks: Vec<String>, count: usize, sha256: Sha256 },
+    Synthetic {
+        seed: u64,
+        split: String,
+        tasks: Vec<String>,
+        count: usize,
+        sha256: Sha256,
+    },
     Mmau(Files),
+    #[serde(rename = "mmau-parquet")]
+    MmauParquet(Parquet),
     Avqa(Files),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Parquet {
+    pub file: String,
+    pub sha256: Option<Sha256>,
+    pub revision: Option<Commit>,
 }
 
 #[derive(Deserialize)]

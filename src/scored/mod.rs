@@ -6,7 +6,7 @@ pub use run::{Done, run};
 
 use crate::artifact::layout::StageFolder;
 use crate::artifact::{EvalRecord, FromFile, SCHEMA, write};
-use crate::data::{Example, avqa, mmau};
+use crate::data::{Example, avqa, mmau, mmau_parquet};
 use crate::error::{Context, Error, Result};
 use crate::pins::Sha256;
 use crate::plan::Data;
@@ -33,14 +33,15 @@ impl Questions {
     /// Exit code 4: the file is not on this machine. As the reader of the format says.
     pub fn load(data: &Data) -> Result<Self> {
         let made = || Error::internal("a data set that a stage makes was asked for as a file");
-        let (format, files) = match data {
-            Data::Mmau { files, .. } => ("mmau", files),
-            Data::Avqa { files, .. } => ("avqa", files),
+        let (format, path) = match data {
+            Data::Mmau { files, .. } => ("mmau", files.questions()?),
+            Data::MmauParquet { file, .. } => ("mmau-parquet", file.path()?),
+            Data::Avqa { files, .. } => ("avqa", files.questions()?),
             Data::Stage { .. } => return Err(made()),
         };
-        let path = files.questions()?;
         let all = match data {
             Data::Avqa { .. } => avqa::load(&path, Path::new(""))?,
+            Data::MmauParquet { .. } => mmau_parquet::load(&path, Path::new(""))?,
             _ => mmau::load(&path, Path::new(""))?,
         };
         Ok(Self { format: format.into(), sha256: Sha256::of_file(&path)?, all })

@@ -21,8 +21,9 @@ pub use metrics::Step;
 pub use prepare::{Prepared, prepare};
 pub use runner::{Done, Options, run};
 
-use crate::data::{Example, avqa, mmau};
+use crate::data::{Example, avqa, mmau, mmau_parquet};
 use crate::error::{Error, Result};
+use crate::fetch::Fetcher;
 use crate::pins::Sha256;
 use crate::plan::{Data, Plan, Work};
 use std::path::{Path, PathBuf};
@@ -58,6 +59,11 @@ impl Context<'_> {
                 mmau::load(&questions, &dir.join("audios"))
             }
             Data::Mmau { files, .. } => mmau::load(&files.questions()?, &files.clips()?),
+            Data::MmauParquet { file, .. } => {
+                let path = file.path()?;
+                let clips = Fetcher::from_env()?.clips(&path)?;
+                mmau_parquet::load(&path, &clips.dir)
+            }
             Data::Avqa { files, .. } => avqa::load(&files.questions()?, &files.clips()?),
         }
     }

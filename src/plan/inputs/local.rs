@@ -2,7 +2,7 @@
 
 use super::Input;
 use crate::pins::{Pin, Sha256};
-use crate::recipe::{Checkpoint, Files, Scored};
+use crate::recipe::{Checkpoint, Files, Parquet, Scored};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -25,6 +25,17 @@ pub(super) fn questions(path: &Path, files: &Files, name: &str, another: &str) -
         None => {
             let problem = Some("no pin (give its sha256)".to_owned());
             Input { what, at: path.display().to_string(), problem, ..Input::default() }
+        }
+    }
+}
+
+/// Questions and clips in one file.
+pub(super) fn parquet(what: &str, path: &Path, parquet: &Parquet) -> Input {
+    match parquet.sha256.clone() {
+        Some(sha256) => file(what, path, &Pin::Sha256(sha256), ANOTHER),
+        None => {
+            let problem = Some("no pin (give its sha256)".to_owned());
+            Input { what: what.to_owned(), at: path.display().to_string(), problem, ..Input::default() }
         }
     }
 }

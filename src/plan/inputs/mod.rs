@@ -11,7 +11,7 @@ use crate::data::avqa;
 use crate::error::{Error, Result};
 use crate::fetch::Fetcher;
 use crate::pins::Sha256;
-use crate::recipe::{Checkpoint, Files, Scored, Source};
+use crate::recipe::{Checkpoint, Files, Parquet, Scored, Source};
 use local::{ANOTHER, OF_MMAU};
 use remote::There;
 use serde::Serialize;
@@ -63,6 +63,8 @@ pub(crate) enum Wanted<'p> {
     /// Files, name of the data set, and whether they are MMAU's.
     Questions(&'p Files, &'p str, bool),
     Clips(&'p Files, &'p str, bool),
+    /// Questions and clips in one file, and the name of the data set.
+    Parquet(&'p Parquet, &'p str),
     /// Predictions that the user has.
     Predictions(&'p Scored),
 }
@@ -89,6 +91,7 @@ impl Plan {
                 Wanted::Model(checkpoint) => Content::Folder(checkpoint.folder()?),
                 Wanted::Questions(files, ..) => Content::File(files.questions()?),
                 Wanted::Clips(files, ..) => Content::Folder(files.clips()?),
+                Wanted::Parquet(parquet, _) => Content::File(parquet.path()?),
                 Wanted::Predictions(scored) => Content::File(scored.file.clone()),
             };
             Ok((what, content))
@@ -135,6 +138,9 @@ impl Plan {
                     add(format!("{prefix}clips {name} {files:?}"), Wanted::Clips(files, name, is_mmau));
                 }
             }
+            if let Data::MmauParquet { file, name } = data {
+                add(format!("{prefix}parquet {name} {file:?}"), Wanted::Parquet(file, name));
+            }
             if let Some(scored) = scored {
                 add(format!("{prefix}predictions {scored:?}"), Wanted::Predictions(scored));
             }
@@ -149,6 +155,7 @@ impl Wanted<'_> {
             Wanted::Model(checkpoint) => Remote::model(checkpoint),
             Wanted::Questions(files, ..) => Remote::questions(files),
             Wanted::Clips(files, ..) => Remote::clips(files),
+            Wanted::Parquet(parquet, _) => Remote::parquet(parquet),
             Wanted::Predictions(_) => Ok(None),
         }
     }
@@ -156,7 +163,7 @@ impl Wanted<'_> {
     fn what(&self) -> String {
         match self {
             Wanted::Model(_) => "model".to_owned(),
-            Wanted::Questions(_, name, _) => format!("data set {name}"),
+            Wanted::Questions(_, name, _) | Wanted::Parquet(_, name) => format!("data set {name}"),
             Wanted::Clips(_, name, _) => format!("audio of data set {name}"),
             Wanted::Predictions(scored) => format!("predictions of {}", scored.name),
         }
@@ -167,6 +174,7 @@ impl Wanted<'_> {
             Wanted::Model(checkpoint) => checkpoint.source.clone(),
             Wanted::Questions(files, ..) => files.file.clone(),
             Wanted::Clips(files, ..) => files.audio.clone(),
+            Wanted::Parquet(parquet, _) => parquet.file.clone(),
             Wanted::Predictions(scored) => Source::Path(scored.file.clone()),
         }
     }
@@ -192,6 +200,7 @@ impl Wanted<'_> {
                     vec![local::questions(path, files, name, if *is_mmau { OF_MMAU } else { ANOTHER })]
                 }
                 Wanted::Clips(..) => vec![local::folder(&what, path)],
+                Wanted::Parquet(parquet, _) => vec![local::parquet(&what, path, parquet)],
                 Wanted::Predictions(scored) => vec![local::predictions(scored)],
             };
         }
@@ -303,6 +312,16 @@ impl Checkpoint {
     /// Exit code 4: its commit is not pinned yet.
     pub fn folder(&self) -> Result<PathBuf> {
         place(&self.source, || Remote::model(self))
+    }
+}
+
+impl Parquet {
+    /// The file on this machine.
+    ///
+    /// # Errors
+    /// Exit code 4: not pinned yet.
+    pub fn path(&self) -> Result<PathBuf> {
+        place(&self.file, || Remote::parquet(self))
     }
 }
 

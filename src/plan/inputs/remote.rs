@@ -4,7 +4,7 @@ use super::ToFetch;
 use crate::error::{Error, Result};
 use crate::fetch::{Address, Fetcher, HubRepo, Limits, unpack, verify_unpacked};
 use crate::pins::{Commit, Pin, Revision};
-use crate::recipe::{Checkpoint, Files, Source};
+use crate::recipe::{Checkpoint, Files, Parquet, Source};
 use std::path::{Path, PathBuf};
 
 /// What is read of a model's repository: weights, configurations, tokenizer, templates.
@@ -51,6 +51,12 @@ impl Remote {
     /// The questions of a data set; `None` for a path.
     pub fn questions(files: &Files) -> Result<Option<Self>> {
         Ok(address(&files.file)?.map(|at| Self::file(at, files.revision.as_ref(), super::local::pin(files))))
+    }
+
+    /// Questions and clips in one file; `None` for a path.
+    pub fn parquet(parquet: &Parquet) -> Result<Option<Self>> {
+        let pin = parquet.sha256.clone().map(Pin::Sha256);
+        Ok(address(&parquet.file)?.map(|at| Self::file(at, parquet.revision.as_ref(), pin)))
     }
 
     /// The clips of a data set; `None` for a folder of this machine.

@@ -188,7 +188,7 @@ impl Plan {
     fn audio_tokens(&self, data: &Data) -> u64 {
         let samples = match data {
             Data::Stage { .. } => crate::synth::MAX_SAMPLES,
-            Data::Mmau { .. } | Data::Avqa { .. } => audio::MAX_SAMPLES,
+            Data::Mmau { .. } | Data::MmauParquet { .. } | Data::Avqa { .. } => audio::MAX_SAMPLES,
         };
         audio::audio_tokens(audio::mel::valid_frames(samples)) as u64
     }

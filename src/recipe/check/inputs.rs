@@ -98,7 +98,7 @@ pub(super) fn data(root: &Spot<'_>, alone: bool, problems: &mut Problems) {
     for (_, set) in data.get("sets").map_or_else(Vec::new, |sets| sets.fields()) {
         match set.text_at("format") {
             Some("synthetic") => tasks(&set, problems),
-            Some("mmau" | "avqa") => {
+            Some("mmau" | "mmau-parquet" | "avqa") => {
                 files(&set, problems);
                 pins(&set, problems);
             }
@@ -164,8 +164,14 @@ fn pins(set: &Spot<'_>, problems: &mut Problems) {
         revision.problem(problems, "no revision for what is not on the hub", revision.node.describe(), "remove it");
     }
     if set.get("sha256").is_none() && set.get("git_blob").is_none() && !(on_hub("file") && revision.is_some()) {
-        let hint = "`sha256sum FILE` prints it; where only the git blob id is known, give git_blob";
-        set.lacks(problems, "sha256", "the SHA-256 or the git_blob of the questions file", hint);
+        let (what, hint) = match set.text_at("format") {
+            Some("mmau-parquet") => ("the SHA-256 of the file", "`sha256sum FILE` prints it; no run without a pin"),
+            _ => (
+                "the SHA-256 or the git_blob of the questions file",
+                "`sha256sum FILE` prints it; where only the git blob id is known, give git_blob",
+            ),
+        };
+        set.lacks(problems, "sha256", what, hint);
     }
     let audio = set.text_at("audio").unwrap_or_default();
     let packed = is_elsewhere(audio) || audio.ends_with(".tar.gz") || audio.ends_with(".tgz");

@@ -129,8 +129,10 @@ static ASK: Object = Object {
     groups: &[&[Key::required("ask", Shape::Text, "What the folder must hold; printed when it is not given.")]],
 };
 
-const DATASET: Shape =
-    Shape::Tagged { tag: "format", variants: &[("synthetic", &SYNTHETIC), ("mmau", &MMAU), ("avqa", &AVQA)] };
+const DATASET: Shape = Shape::Tagged {
+    tag: "format",
+    variants: &[("synthetic", &SYNTHETIC), ("mmau", &MMAU), ("mmau-parquet", &MMAU_PARQUET), ("avqa", &AVQA)],
+};
 
 static SYNTHETIC: Object = Object {
     doc: "Questions over sounds that the program makes from a seed, in MMAU's format.",
@@ -154,8 +156,11 @@ static SYNTHETIC: Object = Object {
     ]],
 };
 
-const FORMAT: Key =
-    Key::required("format", Shape::Choice(&["synthetic", "mmau", "avqa"]), "Where the questions come from.");
+const FORMAT: Key = Key::required(
+    "format",
+    Shape::Choice(&["synthetic", "mmau", "mmau-parquet", "avqa"]),
+    "Where the questions come from.",
+);
 const FILE: Key = Key::required(
     "file",
     Shape::Text,
@@ -189,8 +194,21 @@ const SHA256_HOW: &str = "`sha256sum FILE` prints it; no run without a pin";
 
 static MMAU: Object = Object { doc: "An MMAU JSON file and its clips.", groups: &[&[FORMAT, FILE], CLIPS] };
 
-static AVQA: Object =
-    Object { doc: "AVQA in R1-AQA's JSON-lines form and its clips.", groups: &[&[FORMAT, FILE], CLIPS] };
+static MMAU_PARQUET: Object = Object {
+    doc: "MMAU as one Parquet file with the clips in it, as gamma-lab-umd/MMAU-test-mini on the hub.",
+    groups: &[&[
+        FORMAT,
+        FILE,
+        Key::optional("sha256", SHA256, "SHA-256 of the file; this or (on the hub) revision is required.")
+            .hint(SHA256_HOW),
+        Key::optional("revision", Shape::Commit, "Commit of the hub repository; required on the hub.").hint(COMMIT_HOW),
+    ]],
+};
+
+static AVQA: Object = Object {
+    doc: "AVQA's train_qa.json, or R1-AQA's JSON lines made from it, and its clips.",
+    groups: &[&[FORMAT, FILE], CLIPS],
+};
 
 const DO_SAMPLE: Key = Key::required("do_sample", Shape::Bool, "Sample, or take the most likely token.");
 const MAX_NEW_TOKENS: Key = Key::required("max_new_tokens", POSITIVE, "New tokens at most.");

@@ -150,8 +150,22 @@ pub enum Dataset {
     Synthetic(Synthetic),
     /// An MMAU JSON file and its audio folder.
     Mmau(Files),
-    /// AVQA in R1-AQA's JSON-lines form and its audio folder.
+    /// MMAU as one Parquet file with the clips in it, as its authors have it on the hub.
+    #[serde(rename = "mmau-parquet")]
+    MmauParquet(Parquet),
+    /// AVQA's questions, as its authors publish them or as R1-AQA's JSON lines, and their audio folder.
     Avqa(Files),
+}
+
+/// Questions with their clips in one file.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Parquet {
+    /// The file.
+    pub file: Source,
+    /// Its SHA-256. `None` only on the hub, with `revision`.
+    pub sha256: Option<Sha256>,
+    /// Commit of the hub repository that it is in.
+    pub revision: Option<Commit>,
 }
 
 /// Questions and audio on disk or on the hub.

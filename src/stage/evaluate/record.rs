@@ -8,9 +8,10 @@ use crate::data::Example;
 use crate::error::{Error, Result};
 use crate::pins::Sha256;
 use crate::plan::{Data, Policy, Work};
-use crate::recipe::{Eval, Files};
+use crate::recipe::Eval;
 use crate::sampling::Filters;
 use crate::score::{self, Judged, Verdict};
+use std::path::PathBuf;
 
 /// What an evaluation found, question by question.
 pub(super) struct Answers<'a> {
@@ -123,17 +124,18 @@ impl Context<'_> {
 
     /// Format and hash of a data set's questions file.
     pub(in crate::stage) fn dataset_id(&self, data: &Data) -> Result<(String, Sha256)> {
-        let of_file = |files: &Files| match &files.sha256 {
+        let of_file = |sha256: &Option<Sha256>, file: &dyn Fn() -> Result<PathBuf>| match sha256 {
             Some(sha256) => Ok(sha256.clone()),
-            None => Sha256::of_file(&files.questions()?),
+            None => Sha256::of_file(&file()?),
         };
         match data {
             Data::Stage { index, .. } => match &self.plan.stages[*index].work {
                 Work::Data(spec) => Ok(("synthetic".into(), spec.sha256.clone())),
                 _ => Err(Error::internal("a data set comes from a data stage")),
             },
-            Data::Mmau { files, .. } => Ok(("mmau".into(), of_file(files)?)),
-            Data::Avqa { files, .. } => Ok(("avqa".into(), of_file(files)?)),
+            Data::Mmau { files, .. } => Ok(("mmau".into(), of_file(&files.sha256, &|| files.questions())?)),
+            Data::MmauParquet { file, .. } => Ok(("mmau-parquet".into(), of_file(&file.sha256, &|| file.path())?)),
+            Data::Avqa { files, .. } => Ok(("avqa".into(), of_file(&files.sha256, &|| files.questions())?)),
         }
     }
 }
