@@ -323,7 +323,7 @@ fn a_recipe_pins_the_file_and_needs_no_folder_of_clips() {
     plan::verify(&plan).unwrap();
     let other = pinned(&"1".repeat(64));
     let error = plan::verify(&other).unwrap_err();
-    assert!(error.exit_code() == 4 && error.to_string().contains(&format!("found {sha256}")), "{error}");
+    assert!(error.exit_code() == 4 && error.to_string().contains(&format!("found sha256 {sha256}")), "{error}");
     let fingerprint = |plan: &plan::Plan| plan.stage("e").unwrap().fingerprint.clone();
     assert_ne!(fingerprint(&plan), fingerprint(&other));
     // Pinned by a commit alone, the commit and the file's name decide.
