@@ -47,7 +47,9 @@ fn only_the_engine_loads_libtorch() {
 fn without_the_engine_all_but_computing_works() {
     let dir = alone();
     assert!(run(dir.path(), &["schema"], &[]).succeeds().starts_with('{'));
-    for args in [&["doctor"][..], &["reproduce", "recipe.yaml"]] {
+    // The front reads the recipe to see whether it asks for a model.
+    let recipe = concat!(env!("CARGO_MANIFEST_DIR"), "/recipes/quickstart.yaml");
+    for args in [&["doctor"][..], &["reproduce", recipe]] {
         let error = run(dir.path(), args, &[]).fails(4);
         assert!(error.contains("aqa-bench-engine: ") && error.contains("make build"), "{error}");
     }
