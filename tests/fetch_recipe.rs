@@ -268,3 +268,39 @@ fn a_lock_holds_which_questions_of_avqa_are_kept() {
         &["audio of data set mini", Sha256::of(b"1\n").as_str(), Sha256::of(b"1\n2\n").as_str()],
     );
 }
+
+/// A revision pins a file of the hub; a hash that the recipe gives beside it is held to as well.
+#[test]
+fn a_hash_beside_a_revision_is_not_left_unread() {
+    let case = Case::new();
+    let clips = archive(&[("one.wav", &noise(900)), ("two.wav", &noise(700))]);
+    let files: [(&str, &[u8], bool); 2] = [("q.json", &case.questions, false), ("clips.tar.gz", &clips, true)];
+    case.stand.repo(RepoKind::Dataset, "owner/set", &files);
+    let recipe = fs::read_to_string(case.recipe()).unwrap().replace(&REVISION[..7], REVISION);
+    let set = recipe.lines().find(|line| line.trim_start().starts_with("mini:")).unwrap().to_owned();
+    let write = |questions: &str, audio: &str| {
+        let at = "hf://datasets/owner/set";
+        let hub = format!(
+            "    mini: {{format: mmau, file: {at}/q.json, sha256: {questions}, revision: {REVISION}, audio: {at}/clips.tar.gz, audio_sha256: {audio}}}"
+        );
+        fs::write(case.recipe(), recipe.replace(&set, &hub)).unwrap();
+    };
+    let (own, packed) = (Sha256::of(&case.questions).to_string(), Sha256::of(&clips).to_string());
+    let other = "c".repeat(64);
+    write(&other, &packed);
+    case.fails(&["fetch"], 4, &["data set mini", &other, &own]);
+    case.fails(&["lock"], 4, &["data set mini", &other, &own]);
+    write(&own, &other);
+    case.fails(&["fetch"], 4, &["audio of data set mini", &other, &packed]);
+    write(&own, &packed);
+    case.does(&["fetch"]);
+    case.does(&["verify"]);
+    case.does(&["lock"]);
+    case.does(&["verify"]);
+    // All of it is here now, and another hash is no less wrong for it.
+    fs::remove_file(case.lock()).unwrap();
+    write(&other, &packed);
+    case.fails(&["verify"], 4, &["data set mini", &other, &own]);
+    write(&own, &other);
+    case.fails(&["verify"], 4, &["audio of data set mini", &other, &packed]);
+}

@@ -39,13 +39,10 @@ pub(super) fn bring(recipe: &Recipe, plan: &Plan) -> Result<()> {
 
 /// Writes the lock of a recipe, or says what would change.
 pub(super) fn lock(args: &RecipeArgs) -> Result<()> {
-    if !args.sets.is_empty() || args.limit.is_some() {
-        let only = args.sets.iter().find(|set| !set.starts_with("data.dir=") && !set.starts_with("data.sets."));
-        if only.is_some() || args.limit.is_some() {
-            let way_out =
-                "it is about the recipe as it is; --set may only say where its data are (data.dir, data.sets)";
-            return Err(Error::request(format!("lock: takes no --limit and no such --set ({way_out})")));
-        }
+    let places = |set: &String| set.starts_with("data.dir=") || set.starts_with("data.sets.");
+    if args.limit.is_some() || !args.sets.iter().all(places) {
+        let way_out = "it is about the recipe as it is; --set may only say where its data are (data.dir, data.sets)";
+        return Err(Error::request(format!("lock: takes no --limit and no such --set ({way_out})")));
     }
     let recipe = crate::recipe::load(&args.recipe, &args.sets)?;
     let plan = planning::build(&recipe, None)?;

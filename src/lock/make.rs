@@ -1,14 +1,15 @@
 //! Making a lock: everything is resolved to hashes. Weights on the hub are taken from its list of files, without a download; everything else is fetched.
 
 use super::{FilePin, Lock, Locked, SCHEMA};
+use crate::data::prepare::file_names;
 use crate::data::{Example, avqa, mmau};
 use crate::error::{Context, Error, Result};
 use crate::fetch::Fetcher;
-use crate::pins::{Commit, Pin, Sha256};
+use crate::pins::{Pin, Sha256};
 use crate::plan::{Plan, Policy, Remote, Wanted, Work};
 use crate::progress::{Progress, say};
 use crate::prompt;
-use crate::recipe::{Checkpoint, Files, Parquet, PromptStyle, Source};
+use crate::recipe::{Checkpoint, Files, PromptStyle, Source};
 use crate::sampling::Filters;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,10 +29,13 @@ pub fn make(plan: &Plan, fetcher: &Fetcher) -> Result<Lock> {
         };
         let locked = match wanted {
             Wanted::Model(checkpoint) => model(checkpoint, fetcher),
-            Wanted::Questions(files, ..) => questions(files, fetcher),
+            Wanted::Questions(files, ..) => single(Remote::questions(files)?, &files.file, files.pin(), fetcher),
             Wanted::Clips(files, _, is_mmau) => clips(files, is_mmau, fetcher),
-            Wanted::Parquet(parquet, _) => self::parquet(parquet, fetcher),
-            Wanted::Predictions(scored) => predictions(&scored.file),
+            Wanted::Parquet(parquet, _) => single(Remote::parquet(parquet)?, &parquet.file, parquet.pin(), fetcher),
+            Wanted::Predictions(scored) => {
+                let pin = scored.sha256.clone().map(Pin::Sha256);
+                single(None, &Source::Path(scored.file.clone()), pin, fetcher)
+            }
         };
         inputs.insert(what.clone(), locked.map_err(within)?);
         say(format_args!("{what}: {} files", inputs[&what].files.len()));
@@ -77,9 +81,7 @@ fn model(checkpoint: &Checkpoint, fetcher: &Fetcher) -> Result<Locked> {
 
 /// The names of a folder's files.
 fn names(dir: &Path) -> Result<Vec<String>> {
-    let entries = std::fs::read_dir(dir).inputs(|| format!("cannot read {}", dir.display()))?;
-    let files = entries.flatten().filter(|e| e.path().is_file());
-    let mut names: Vec<String> = files.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+    let mut names: Vec<String> = file_names(dir)?.into_iter().collect();
     names.sort();
     Ok(names)
 }
@@ -94,72 +96,33 @@ fn hashed(dir: &Path, names: &[String]) -> Result<BTreeMap<String, FilePin>> {
     Ok(out)
 }
 
-/// The commit of a data set's repository, where it has one.
-fn commit(remote: &Remote, fetcher: &Fetcher) -> Result<Option<Commit>> {
-    match remote {
-        Remote::Hub { repo, commit: Some(commit), .. } => fetcher.commit(repo, commit).map(|whole| Some(whole.into())),
-        Remote::Archive { packed, .. } => self::commit(packed, fetcher),
-        _ => Ok(None),
-    }
-}
-
-/// The questions file on this machine, and its commit.
-fn got(files: &Files, fetcher: &Fetcher) -> Result<(PathBuf, Option<Commit>)> {
-    match (Remote::questions(files)?, &files.file) {
-        (None, Source::Path(path)) => Ok((path.clone(), None)),
+/// Gets an input, its pins completed: where it is, and what they turned out to be.
+fn got(remote: Option<Remote>, from: &Source, fetcher: &Fetcher) -> Result<(PathBuf, Locked)> {
+    let mut locked = Locked { source: source(from), ..Locked::default() };
+    match (remote, from) {
         (Some(remote), _) => {
-            let commit = commit(&remote, fetcher)?;
-            let whole = Files { revision: commit.clone().or(files.revision.clone()), ..files.clone() };
-            let remote = Remote::questions(&whole)?.ok_or_else(|| Error::internal("it was elsewhere a moment ago"))?;
-            Ok((remote.get(fetcher)?, commit))
+            let remote = remote.completed(fetcher)?;
+            (locked.revision, locked.archive) = (remote.commit(), remote.archive());
+            Ok((remote.get(fetcher)?, locked))
         }
-        (None, _) => Err(Error::internal("questions are here or elsewhere")),
+        (None, Source::Path(path)) => Ok((path.clone(), locked)),
+        (None, _) => Err(Error::internal("an input is here or elsewhere")),
     }
 }
 
-fn questions(files: &Files, fetcher: &Fetcher) -> Result<Locked> {
-    let (path, commit) = got(files, fetcher)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let pinned = files.sha256.clone().map(Pin::Sha256).or_else(|| files.git_blob.clone().map(Pin::GitBlob));
-    if let Some(pin) = pinned {
+/// An input of one file, with the pin that the recipe gives it.
+fn single(remote: Option<Remote>, from: &Source, pin: Option<Pin>, fetcher: &Fetcher) -> Result<Locked> {
+    let (path, mut locked) = got(remote, from, fetcher)?;
+    if let Some(pin) = pin {
         fetcher.local(&path, &pin)?;
     }
-    let name = match &files.file {
+    let name = match from {
         // In the cache it is named by its hash.
         Source::Url(text) => text.rsplit('/').next().unwrap_or(text).to_owned(),
-        _ => name,
+        _ => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
     };
-    Ok(Locked {
-        source: source(&files.file),
-        revision: commit.and_then(|c| c.whole()),
-        files: BTreeMap::from([(name, FilePin(Pin::Sha256(Sha256::of_file(&path)?)))]),
-        ..Locked::default()
-    })
-}
-
-/// Questions and clips in one file.
-fn parquet(parquet: &Parquet, fetcher: &Fetcher) -> Result<Locked> {
-    let (mut whole, mut locked) = (parquet.clone(), Locked { source: source(&parquet.file), ..Locked::default() });
-    if let Some(remote) = Remote::parquet(parquet)? {
-        let commit = commit(&remote, fetcher)?;
-        locked.revision = commit.as_ref().and_then(Commit::whole);
-        whole.revision = commit.or(whole.revision);
-        let remote = Remote::parquet(&whole)?.ok_or_else(|| Error::internal("it was elsewhere a moment ago"))?;
-        remote.get(fetcher)?;
-    }
-    let path = whole.path()?;
-    if let Some(sha256) = parquet.sha256.clone() {
-        fetcher.local(&path, &Pin::Sha256(sha256))?;
-    }
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     locked.files = BTreeMap::from([(name, FilePin(Pin::Sha256(Sha256::of_file(&path)?)))]);
     Ok(locked)
-}
-
-fn predictions(path: &Path) -> Result<Locked> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let pin = FilePin(Pin::Sha256(Sha256::of_file(path)?));
-    Ok(Locked { files: BTreeMap::from([(name, pin)]), ..Locked::default() })
 }
 
 /// File names of the clips that questions name, each once.
@@ -169,27 +132,8 @@ pub fn clip_names(examples: &[Example]) -> BTreeSet<String> {
 }
 
 fn clips(files: &Files, is_mmau: bool, fetcher: &Fetcher) -> Result<Locked> {
-    let mut whole = files.clone();
-    let mut locked = Locked { source: source(&files.audio), ..Locked::default() };
-    if let Some(remote) = Remote::clips(files)? {
-        let commit = commit(&remote, fetcher)?;
-        locked.revision = commit.as_ref().and_then(Commit::whole);
-        whole.revision = commit.or(whole.revision);
-        if let Remote::Archive { packed, .. } = &remote
-            && let Remote::File { address, pin } = packed.as_ref()
-        {
-            let known = match pin {
-                Some(Pin::Sha256(hash)) => hash.clone(),
-                _ => fetcher.learn(address)?.0,
-            };
-            whole.audio_sha256 = Some(known.clone());
-            locked.archive = Some(known);
-        }
-        let remote = Remote::clips(&whole)?.ok_or_else(|| Error::internal("it was elsewhere a moment ago"))?;
-        remote.get(fetcher)?;
-    }
-    let dir = whole.clips()?;
-    let (questions, _) = got(&whole, fetcher)?;
+    let (dir, mut locked) = got(Remote::clips(files)?, &files.audio, fetcher)?;
+    let (questions, _) = got(Remote::questions(files)?, &files.file, fetcher)?;
     let examples = if is_mmau { mmau::load(&questions, &dir)? } else { avqa::load(&questions, &dir)? };
     if let Some(kept) = if is_mmau { None } else { avqa::kept(&questions, &dir)? } {
         say(kept.in_words());

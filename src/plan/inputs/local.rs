@@ -2,7 +2,7 @@
 
 use super::Input;
 use crate::pins::{Pin, Sha256};
-use crate::recipe::{Checkpoint, Files, Parquet, Scored};
+use crate::recipe::{Checkpoint, Scored};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -17,33 +17,15 @@ pub(super) fn weights(dir: &Path, checkpoint: &Checkpoint) -> Vec<Input> {
     pinned.chain(unpinned(dir, &checkpoint.weights)).collect()
 }
 
-/// The questions of a data set.
-pub(super) fn questions(path: &Path, files: &Files, name: &str, another: &str) -> Input {
-    let what = format!("data set {name}");
-    match pin(files) {
-        Some(pin) => file(&what, path, &pin, another),
-        None => {
-            let problem = Some("no pin (give its sha256)".to_owned());
-            Input { what, at: path.display().to_string(), problem, ..Input::default() }
-        }
-    }
-}
-
-/// Questions and clips in one file.
-pub(super) fn parquet(what: &str, path: &Path, parquet: &Parquet) -> Input {
-    match parquet.sha256.clone() {
-        Some(sha256) => file(what, path, &Pin::Sha256(sha256), ANOTHER),
+/// A file that must have a pin: questions, or questions and clips.
+pub(super) fn pinned(what: &str, path: &Path, pin: Option<Pin>, another: &str) -> Input {
+    match pin {
+        Some(pin) => file(what, path, &pin, another),
         None => {
             let problem = Some("no pin (give its sha256)".to_owned());
             Input { what: what.to_owned(), at: path.display().to_string(), problem, ..Input::default() }
         }
     }
-}
-
-/// The pin of a questions file, beside the revision of a repository.
-pub(super) fn pin(files: &Files) -> Option<Pin> {
-    let sha256 = files.sha256.clone().map(Pin::Sha256);
-    sha256.or_else(|| files.git_blob.clone().map(Pin::GitBlob))
 }
 
 /// Predictions that the user has, pinned or not.

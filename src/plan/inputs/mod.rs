@@ -10,7 +10,7 @@ use super::{Data, Plan, Policy, Work, known};
 use crate::data::avqa;
 use crate::error::{Error, Result};
 use crate::fetch::Fetcher;
-use crate::pins::Sha256;
+use crate::pins::{Pin, Sha256};
 use crate::recipe::{Checkpoint, Files, Parquet, Scored, Source};
 use local::{ANOTHER, OF_MMAU};
 use remote::There;
@@ -196,11 +196,11 @@ impl Wanted<'_> {
         if let Source::Path(path) = &source {
             return match self {
                 Wanted::Model(checkpoint) => local::weights(path, checkpoint),
-                Wanted::Questions(files, name, is_mmau) => {
-                    vec![local::questions(path, files, name, if *is_mmau { OF_MMAU } else { ANOTHER })]
+                Wanted::Questions(files, _, is_mmau) => {
+                    vec![local::pinned(&what, path, files.pin(), if *is_mmau { OF_MMAU } else { ANOTHER })]
                 }
                 Wanted::Clips(..) => vec![local::folder(&what, path)],
-                Wanted::Parquet(parquet, _) => vec![local::parquet(&what, path, parquet)],
+                Wanted::Parquet(parquet, _) => vec![local::pinned(&what, path, parquet.pin(), ANOTHER)],
                 Wanted::Predictions(scored) => vec![local::predictions(scored)],
             };
         }
@@ -316,6 +316,11 @@ impl Checkpoint {
 }
 
 impl Parquet {
+    /// What fixes its bytes, beside the revision of a repository.
+    pub(crate) fn pin(&self) -> Option<Pin> {
+        self.sha256.clone().map(Pin::Sha256)
+    }
+
     /// The file on this machine.
     ///
     /// # Errors
@@ -326,6 +331,11 @@ impl Parquet {
 }
 
 impl Files {
+    /// What fixes the questions, beside the revision of a repository.
+    pub(crate) fn pin(&self) -> Option<Pin> {
+        self.sha256.clone().map(Pin::Sha256).or_else(|| self.git_blob.clone().map(Pin::GitBlob))
+    }
+
     /// The questions file on this machine.
     ///
     /// # Errors

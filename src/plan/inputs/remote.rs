@@ -3,7 +3,7 @@
 use super::ToFetch;
 use crate::error::{Error, Result};
 use crate::fetch::{Address, Fetcher, HubRepo, Limits, unpack, verify_unpacked};
-use crate::pins::{Commit, Pin, Revision};
+use crate::pins::{Commit, Pin, Revision, Sha256};
 use crate::recipe::{Checkpoint, Files, Parquet, Source};
 use std::path::{Path, PathBuf};
 
@@ -12,8 +12,9 @@ const MODEL: [&str; 4] = ["*.safetensors", "*.json", "*.jinja", "*.txt"];
 
 /// An input that comes from elsewhere.
 pub(crate) enum Remote {
-    /// Files of a repository of the hub: the commit, as far as it is pinned, and patterns.
-    Hub { repo: HubRepo, commit: Option<Commit>, wanted: Vec<String>, inside: Option<String> },
+    /// Files of a repository of the hub: the commit, as far as it is pinned, and patterns; of one file also its own pin, where the recipe gives one beside
+    /// the commit.
+    Hub { repo: HubRepo, commit: Option<Commit>, wanted: Vec<String>, inside: Option<String>, pin: Option<Pin> },
     /// A file from another address.
     File { address: Address, pin: Option<Pin> },
     /// An archive, of which a folder is used.
@@ -41,7 +42,7 @@ impl Remote {
         Ok(match address(&checkpoint.source)? {
             Some(Address::Hub(repo, None)) => {
                 let wanted = MODEL.map(str::to_owned).to_vec();
-                Some(Remote::Hub { repo, commit: checkpoint.revision.clone(), wanted, inside: None })
+                Some(Remote::Hub { repo, commit: checkpoint.revision.clone(), wanted, inside: None, pin: None })
             }
             Some(_) => return Err(Error::internal("a model comes from a folder or from a repository of the hub")),
             None => None,
@@ -50,13 +51,12 @@ impl Remote {
 
     /// The questions of a data set; `None` for a path.
     pub fn questions(files: &Files) -> Result<Option<Self>> {
-        Ok(address(&files.file)?.map(|at| Self::file(at, files.revision.as_ref(), super::local::pin(files))))
+        Ok(address(&files.file)?.map(|at| Self::file(at, files.revision.as_ref(), files.pin())))
     }
 
     /// Questions and clips in one file; `None` for a path.
     pub fn parquet(parquet: &Parquet) -> Result<Option<Self>> {
-        let pin = parquet.sha256.clone().map(Pin::Sha256);
-        Ok(address(&parquet.file)?.map(|at| Self::file(at, parquet.revision.as_ref(), pin)))
+        Ok(address(&parquet.file)?.map(|at| Self::file(at, parquet.revision.as_ref(), parquet.pin())))
     }
 
     /// The clips of a data set; `None` for a folder of this machine.
@@ -69,7 +69,7 @@ impl Remote {
         match at {
             Address::Hub(repo, folder) => {
                 let wanted = vec![folder.as_ref().map_or("*".to_owned(), |f| format!("{}/*", globset::escape(f)))];
-                Ok(Some(Remote::Hub { repo, commit: files.revision.clone(), wanted, inside: folder }))
+                Ok(Some(Remote::Hub { repo, commit: files.revision.clone(), wanted, inside: folder, pin: None }))
             }
             _ => Err(Error::internal("clips from an address of their own are packed")),
         }
@@ -79,9 +79,50 @@ impl Remote {
         match at {
             Address::Hub(repo, file) => {
                 let wanted = vec![file.as_deref().map_or("*".to_owned(), globset::escape)];
-                Remote::Hub { repo, commit: commit.cloned(), wanted, inside: file }
+                Remote::Hub { repo, commit: commit.cloned(), wanted, inside: file, pin }
             }
             address => Remote::File { address, pin },
+        }
+    }
+
+    /// What a lock must fill in, filled in: the whole of a commit, the hash of a file that nobody pinned (which fetches it).
+    ///
+    /// # Errors
+    /// Exit code 4: the hub knows no such commit; the file cannot be had.
+    pub fn completed(self, fetcher: &Fetcher) -> Result<Self> {
+        Ok(match self {
+            Remote::Hub { repo, commit: Some(commit), wanted, inside, pin } => {
+                let commit = Some(fetcher.commit(&repo, &commit)?.into());
+                Remote::Hub { repo, commit, wanted, inside, pin }
+            }
+            Remote::File { address, pin: None } => {
+                let pin = Some(Pin::Sha256(fetcher.learn(&address)?.0));
+                Remote::File { address, pin }
+            }
+            Remote::Archive { packed, folder } => {
+                Remote::Archive { packed: Box::new(packed.completed(fetcher)?), folder }
+            }
+            settled => settled,
+        })
+    }
+
+    /// The commit that it is at, where it is on the hub and that is known.
+    pub fn commit(&self) -> Option<Revision> {
+        match self {
+            Remote::Hub { commit, .. } => commit.as_ref().and_then(Commit::whole),
+            Remote::File { .. } => None,
+            Remote::Archive { packed, .. } => packed.commit(),
+        }
+    }
+
+    /// The SHA-256 of the archive, where that is what pins it.
+    pub fn archive(&self) -> Option<Sha256> {
+        match self {
+            Remote::Archive { packed, .. } => match packed.as_ref() {
+                Remote::File { pin: Some(Pin::Sha256(hash)), .. } => Some(hash.clone()),
+                _ => None,
+            },
+            _ => None,
         }
     }
 
@@ -137,7 +178,10 @@ impl Remote {
             return Err(Error::inputs(problem));
         }
         match self {
-            Remote::Hub { repo, wanted, .. } => _ = fetcher.hub(repo, &self.revision()?, &refs(wanted))?,
+            Remote::Hub { repo, wanted, .. } => {
+                fetcher.hub(repo, &self.revision()?, &refs(wanted))?;
+                self.hold(fetcher)?;
+            }
             Remote::File { address: Address::Url(url), pin: Some(pin) } => _ = fetcher.url(url, pin)?,
             Remote::File { address: Address::Drive(id), pin: Some(pin) } => _ = fetcher.drive(id, pin)?,
             Remote::File { .. } => {
@@ -162,7 +206,10 @@ impl Remote {
     /// Hashes everything, without a request.
     pub fn verify(&self, fetcher: &Fetcher) -> Result<()> {
         match self {
-            Remote::Hub { repo, wanted, .. } => fetcher.verify_hub(repo, &self.revision()?, &refs(wanted)).map(|_| ()),
+            Remote::Hub { repo, wanted, .. } => {
+                fetcher.verify_hub(repo, &self.revision()?, &refs(wanted))?;
+                self.hold(fetcher)
+            }
             Remote::File { .. } => fetcher.verify_file(&self.file_pin()?).map(|_| ()),
             Remote::Archive { packed, .. } => match self.unpacked(fetcher)? {
                 Some(place) if place.join("manifest.json").is_file() => {
@@ -207,18 +254,33 @@ impl Remote {
     fn unpacked(&self, fetcher: &Fetcher) -> Result<Option<PathBuf>> {
         let Remote::Archive { packed, .. } = self else { return Ok(None) };
         let pin = match packed.as_ref() {
-            Remote::Hub { repo, inside: Some(name), .. } => fetcher.kept_pin(repo, &packed.revision()?, name)?,
+            Remote::Hub { repo, inside: Some(name), pin, .. } => {
+                let kept = fetcher.kept_pin(repo, &packed.revision()?, name)?;
+                // An unpacked archive is known by what the hub says of it: a pin beside that must say the same.
+                if let (Some(found @ Pin::Sha256(_)), Some(expected)) = (&kept, pin)
+                    && found != expected
+                {
+                    return Err(Error::inputs(format!(
+                        "expected {expected}, the hub's file is {found} (correct the pin or the revision)"
+                    )));
+                }
+                kept
+            }
             other => Some(other.file_pin()?),
         };
         Ok(pin.map(|pin| fetcher.unpacked_place(&pin)))
     }
 
+    /// Holds a file of the hub to its own pin, where it has one.
+    fn hold(&self, fetcher: &Fetcher) -> Result<()> {
+        match self {
+            Remote::Hub { pin: Some(pin), .. } => fetcher.local(&self.place(fetcher)?, pin).map(|_| ()),
+            _ => Ok(()),
+        }
+    }
+
     fn revision(&self) -> Result<Revision> {
-        let whole = match self {
-            Remote::Hub { commit: Some(commit), .. } => commit.whole(),
-            _ => None,
-        };
-        whole.ok_or_else(|| Error::inputs(self.unpinned().unwrap_or_default()))
+        self.commit().ok_or_else(|| Error::inputs(self.unpinned().unwrap_or_default()))
     }
 
     fn file_pin(&self) -> Result<Pin> {
