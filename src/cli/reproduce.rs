@@ -4,9 +4,9 @@ use super::{RunArgs, claims, device, fetch, leaderboard, memory, plan};
 use crate::artifact::Provenance;
 use crate::artifact::layout::RunFolder;
 use crate::error::{Error, Result};
-use crate::plan::{Plan, Work};
+use crate::plan::{Done, Plan, Work};
 use crate::progress::say;
-use crate::stage::{self, Done, Options, places_up_to};
+use crate::stage::{self, Options, places_up_to};
 use std::path::Path;
 
 /// Which part of the plan is run.

@@ -4,7 +4,7 @@ use super::{RunArgs, claims, fetch, leaderboard, plan};
 use crate::artifact::Provenance;
 use crate::artifact::layout::RunFolder;
 use crate::error::Result;
-use crate::plan::{Work, places_up_to};
+use crate::plan::{Done, Work, places_up_to};
 use crate::progress::say;
 use crate::scored;
 
@@ -28,7 +28,7 @@ pub(super) fn run(args: &RunArgs) -> Result<bool> {
     fetch::bring(&recipe, &plan)?;
     claims::keep(&recipe, &folder)?;
     let done = scored::run(&recipe, &plan, &folder, only.as_deref(), provenance)?;
-    let scored::Done { ran, reused, left } = &done;
+    let Done { ran, reused, left } = &done;
     say(format_args!("{ran} files scored, {reused} taken as they were, in {}", run_dir.display()));
     if left.is_empty() {
         leaderboard::write(&folder)?;

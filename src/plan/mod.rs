@@ -8,6 +8,7 @@ mod manifest;
 pub mod memory;
 mod pace;
 mod show;
+mod walk;
 
 pub use build::build;
 pub use disk::Disk;
@@ -15,6 +16,7 @@ pub(crate) use inputs::{Content, Remote, Wanted};
 pub use inputs::{Input, Look, ToFetch, fetch, inputs, verify};
 pub use manifest::manifest;
 pub use pace::{Estimate, Pace, note};
+pub use walk::{Done, walk};
 
 use crate::error::{Error, Result};
 use crate::pins::Sha256;

@@ -1,7 +1,6 @@
 //! A plan for people and for programs.
 
-use super::memory::Capacity;
-use super::memory::in_words;
+use super::memory::{Capacity, in_words};
 use super::{Disk, Estimate, Input, Look, Plan, Work, inputs};
 use crate::error::Result;
 use serde_json::{Value, json};
@@ -127,7 +126,7 @@ impl Plan {
 
     /// How long stages would take, by what was measured on this machine.
     fn time_text(&self) -> Result<String> {
-        let mut said: Vec<(Vec<&str>, String)> = Vec::new();
+        let mut said: Vec<(&str, String)> = Vec::new();
         for stage in &self.stages {
             let Some(estimates) = self.time(stage)? else { continue };
             let one = |e: &Estimate| match e.seconds {
@@ -138,17 +137,24 @@ impl Plan {
                 true => format!("not known: no {} of a model of this size has run on this machine", stage.work.kind()),
                 false => estimates.iter().map(one).collect::<Vec<_>>().join(", "),
             };
-            match said.iter_mut().find(|(_, earlier)| *earlier == words) {
-                Some((names, _)) => names.push(&stage.name),
-                None => said.push((vec![&stage.name], words)),
-            }
+            said.push((&stage.name, words));
         }
-        let mut out = String::new();
-        for (names, words) in said {
-            let _ = writeln!(out, "  {}: {words}", names.join(", "));
-        }
+        let out = lines(said);
         Ok(if out.is_empty() { out } else { format!("\ntime, by what was measured on this machine\n{out}") })
     }
+}
+
+/// A line for everything that is said of stages; those of which the same is said share it.
+pub(super) fn lines<'s>(said: impl IntoIterator<Item = (&'s str, String)>) -> String {
+    let mut shared: Vec<(Vec<&str>, String)> = Vec::new();
+    for (stage, words) in said {
+        match shared.iter_mut().find(|(_, earlier)| *earlier == words) {
+            Some((stages, _)) => stages.push(stage),
+            None => shared.push((vec![stage], words)),
+        }
+    }
+    let line = |(stages, words): (Vec<&str>, String)| format!("  {}: {words}\n", stages.join(", "));
+    shared.into_iter().map(line).collect()
 }
 
 /// Seconds as people say them.

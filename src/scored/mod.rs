@@ -2,7 +2,7 @@
 
 mod run;
 
-pub use run::{Done, run};
+pub use run::run;
 
 use crate::artifact::layout::StageFolder;
 use crate::artifact::{EvalRecord, FromFile, SCHEMA, write};

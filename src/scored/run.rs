@@ -1,23 +1,12 @@
 //! A run that only scores files. What `stage` does where a model is needed, without the engine.
 
 use super::{Questions, score};
-use crate::artifact::write::{self, failed};
-use crate::artifact::{Provenance, RunFolder, lock, read};
+use crate::artifact::write::failed;
+use crate::artifact::{Provenance, RunFolder, lock};
 use crate::error::{Error, Result};
-use crate::plan::{self, Plan, Stage, Work};
+use crate::plan::{self, Done, Plan, Stage, Work};
 use crate::progress::say;
 use crate::recipe::Recipe;
-
-/// What a run did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Done {
-    /// Files that were scored now.
-    pub ran: usize,
-    /// Files whose score was there.
-    pub reused: usize,
-    /// Stages of the plan that are not done, by name.
-    pub left: Vec<String>,
-}
 
 /// Runs the stages of a plan that has no others, those at these places alone when they are given.
 ///
@@ -33,34 +22,7 @@ pub fn run(
     plan::verify(plan)?;
     std::fs::create_dir_all(folder.root()).map_err(|e| failed("make the folder", folder.root(), &e))?;
     let _lock = lock::lock(folder)?;
-    let mut manifest = plan::manifest(recipe, plan, folder, provenance);
-    if manifest.stages.iter().all(|s| s.done)
-        && let Ok(earlier) = read::manifest(folder)
-    {
-        // Nothing will be computed: what is there was made as the earlier manifest says, not by this call.
-        manifest.provenance = earlier.provenance;
-    }
-    write::replace_json(&folder.manifest(), &manifest)?;
-    let mut done = Done { ran: 0, reused: 0, left: Vec::new() };
-    for (index, stage) in plan.stages.iter().enumerate().filter(|(i, _)| only.is_none_or(|only| only.contains(i))) {
-        if manifest.stages[index].done {
-            done.reused += 1;
-            continue;
-        }
-        if let Err(e) = one(folder, stage) {
-            manifest.status = "stopped".into();
-            // The stage's own error is the one to report; a manifest that cannot be written has the same cause.
-            let _ = write::replace_json(&folder.manifest(), &manifest);
-            return Err(e);
-        }
-        done.ran += 1;
-        manifest.stages[index].done = true;
-        write::replace_json(&folder.manifest(), &manifest)?;
-    }
-    done.left = manifest.stages.iter().filter(|s| !s.done).map(|s| s.name.clone()).collect();
-    manifest.status = if done.left.is_empty() { "done" } else { "stopped" }.into();
-    write::replace_json(&folder.manifest(), &manifest)?;
-    Ok(done)
+    plan::walk(recipe, plan, folder, only, provenance, |stage| one(folder, stage))
 }
 
 /// Scores one file in a partial folder, which is renamed into place when it is whole.

@@ -19,7 +19,7 @@ pub use crate::plan::places_up_to;
 pub use alone::Alone;
 pub use metrics::Step;
 pub use prepare::{Prepared, prepare};
-pub use runner::{Done, Options, run};
+pub use runner::{Options, run};
 
 use crate::data::{Example, avqa, mmau, mmau_parquet};
 use crate::error::{Error, Result};

@@ -1,15 +1,15 @@
-//! Walks the plan: reuses what is there by its fingerprint, runs the rest, keeps the manifest true at every moment.
+//! Runs a plan: looks at everything first, then walks its stages.
 
 use super::evaluate::Job;
 use super::feed::Clips;
 use super::{Context, data, evaluate, train};
 use crate::artifact::layout::RunFolder;
-use crate::artifact::write::{self, failed};
-use crate::artifact::{Provenance, lock, read};
+use crate::artifact::write::failed;
+use crate::artifact::{Provenance, lock};
 use crate::data::avqa;
 use crate::error::{Kind, Result};
 use crate::plan::memory::{self, Capacity};
-use crate::plan::{self, Data, Pace, Plan, Stage, Work};
+use crate::plan::{self, Data, Done, Pace, Plan, Stage, Work};
 use crate::progress::say;
 use crate::recipe::Recipe;
 use crate::scored;
@@ -32,17 +32,6 @@ pub struct Options {
     pub provenance: Provenance,
 }
 
-/// What a run did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Done {
-    /// Stages that were run now.
-    pub ran: usize,
-    /// Stages whose artifact was there.
-    pub reused: usize,
-    /// Stages of the plan that are not done, by name.
-    pub left: Vec<String>,
-}
-
 /// Runs a plan in a run folder.
 ///
 /// # Errors
@@ -54,40 +43,15 @@ pub fn run(recipe: &Recipe, plan: &Plan, folder: &RunFolder, options: &Options) 
     let _lock = lock::lock(folder)?;
     let ctx = Context { plan, run: folder.root(), device: options.device, clips: Clips::default() };
     let wanted = |index: &usize| options.only.as_ref().is_none_or(|only| only.contains(index));
-    let wanted: Vec<(usize, &Stage)> = plan.stages.iter().enumerate().filter(|(index, _)| wanted(index)).collect();
     let missing = |stage: &Stage| stage.find(folder.root(), &plan.recipe).is_none();
-    wanted.iter().filter(|(_, stage)| missing(stage)).try_for_each(|(_, stage)| preflight(&ctx, stage))?;
-    memory::check(plan, wanted.iter().map(|(_, stage)| *stage).filter(|stage| missing(stage)), &options.capacity)?;
-    let mut manifest = plan::manifest(recipe, plan, folder, options.provenance.clone());
-    if !wanted.iter().any(|(_, stage)| missing(stage))
-        && let Ok(earlier) = read::manifest(folder)
-    {
-        // Nothing will be computed: what is there was made as the earlier manifest says, not by this call.
-        manifest.provenance = earlier.provenance;
-    }
-    write::replace_json(&folder.manifest(), &manifest)?;
+    let wanted = plan.stages.iter().enumerate().filter(|(index, stage)| wanted(index) && missing(stage));
+    let to_do: Vec<&Stage> = wanted.map(|(_, stage)| stage).collect();
+    to_do.iter().try_for_each(|stage| preflight(&ctx, stage))?;
+    memory::check(plan, to_do.into_iter(), &options.capacity)?;
     let Provenance { device, threads, .. } = &options.provenance;
     let device = if device == "cpu" { format!("cpu with {threads} threads") } else { device.clone() };
-    let mut done = Done { ran: 0, reused: 0, left: Vec::new() };
-    for (index, stage) in wanted {
-        if stage.find(folder.root(), &plan.recipe).is_some() {
-            done.reused += 1;
-        } else {
-            if let Err(e) = one(&ctx, stage, &device) {
-                manifest.status = "stopped".into();
-                // The stage's own error is the one to report; a manifest that cannot be written has the same cause.
-                let _ = write::replace_json(&folder.manifest(), &manifest);
-                return Err(e);
-            }
-            done.ran += 1;
-        }
-        manifest.stages[index].done = true;
-        write::replace_json(&folder.manifest(), &manifest)?;
-    }
-    done.left = manifest.stages.iter().filter(|s| !s.done).map(|s| s.name.clone()).collect();
-    manifest.status = if done.left.is_empty() { "done" } else { "stopped" }.into();
-    write::replace_json(&folder.manifest(), &manifest)?;
-    Ok(done)
+    let only = options.only.as_deref();
+    plan::walk(recipe, plan, folder, only, options.provenance.clone(), |stage| one(&ctx, stage, &device))
 }
 
 /// What the questions of a stage tell before anything is computed. Those that an earlier stage makes are looked at when they are

@@ -1,9 +1,9 @@
 //! A forecast for people and for programs.
 
 use super::{Capacity, Fit, Forecast, Part, Phase};
+use crate::plan::show::lines;
 use crate::plan::{Plan, Stage};
 use serde_json::{Map, Value, json};
-use std::fmt::Write;
 
 /// Bytes as people say them, in powers of ten as makers of memory do.
 pub(in crate::plan) fn in_words(bytes: u64) -> String {
@@ -26,18 +26,8 @@ pub(super) fn list(parts: &[(Part, u64)]) -> String {
 impl Plan {
     /// Below the table of stages: what each takes at its worst, and whether that fits, where a size is given. Stages of which the same is said share it.
     pub(in crate::plan) fn memory_text(&self, capacity: Option<&Capacity>) -> String {
-        let mut said: Vec<(Vec<&str>, String)> = Vec::new();
-        for stage in &self.stages {
-            let Some(words) = self.memory_of(stage, capacity) else { continue };
-            match said.iter_mut().find(|(_, earlier)| *earlier == words) {
-                Some((names, _)) => names.push(&stage.name),
-                None => said.push((vec![&stage.name], words)),
-            }
-        }
-        let mut out = String::new();
-        for (names, words) in said {
-            let _ = writeln!(out, "  {}: {words}", names.join(", "));
-        }
+        let said = self.stages.iter().filter_map(|stage| Some((stage.name.as_str(), self.memory_of(stage, capacity)?)));
+        let out = lines(said);
         if out.is_empty() { out } else { format!("\nmemory of the device at the worst moment, predicted\n{out}") }
     }
 
