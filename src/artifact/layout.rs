@@ -52,6 +52,11 @@ impl RunFolder {
     pub fn leaderboard(&self, extension: &str) -> PathBuf {
         self.report().join(format!("leaderboard.{extension}"))
     }
+
+    /// `report/breakdowns.EXTENSION`.
+    pub fn breakdowns(&self, extension: &str) -> PathBuf {
+        self.report().join(format!("breakdowns.{extension}"))
+    }
 }
 
 /// The folder of one stage.
@@ -72,6 +77,11 @@ impl StageFolder {
     /// Training: one line a step.
     pub fn metrics(&self) -> PathBuf {
         self.0.join("metrics.jsonl")
+    }
+
+    /// Training: the same for TensorBoard.
+    pub fn events(&self) -> PathBuf {
+        self.0.join("events.out.tfevents.aqa-bench")
     }
 
     /// Training: the checkpoint after an optimizer step, in Hugging Face layout.

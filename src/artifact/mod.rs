@@ -1,5 +1,6 @@
 //! What is kept: the files of a run folder and how they are written (temporary name, sync, rename; never overwritten).
 
+pub mod events;
 pub mod jsonl;
 pub mod layout;
 pub mod lock;

@@ -15,6 +15,9 @@ pub struct Manifest {
     pub recipe: String,
     /// Recipe title.
     pub title: String,
+    /// Where the recipe lay when the run was started, as it was named; empty in manifests that do not say.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub recipe_file: String,
     /// SHA-256 of the recipe file as written.
     pub recipe_sha256: Sha256,
     /// `--set` overrides, as given.

@@ -6,16 +6,17 @@ use crate::artifact::write;
 use crate::error::Result;
 use crate::progress::say;
 use crate::report::{self, Format};
-use std::path::PathBuf;
 
 pub(super) fn write(folder: &RunFolder) -> Result<()> {
-    let runs: [PathBuf; 1] = [folder.root().to_owned()];
-    let tex = report::render(&runs, Format::Latex)?;
-    write::replace(&folder.leaderboard(Format::Latex.extension()), tex.as_bytes())?;
-    let text = report::render(&runs, Format::Markdown)?;
-    let path = folder.leaderboard(Format::Markdown.extension());
-    write::replace(&path, text.as_bytes())?;
-    print(&text)?;
-    say(format_args!("report: {} (and .tex beside it)", path.display()));
+    let runs = report::loaded(&[folder.root().to_owned()])?;
+    for format in Format::ALL {
+        let text = report::render_loaded(&runs, format)?;
+        write::replace(&folder.leaderboard(format.extension()), text.as_bytes())?;
+        if let Some(text) = report::breakdowns(&runs, format)? {
+            write::replace(&folder.breakdowns(format.extension()), text.as_bytes())?;
+        }
+    }
+    print(&report::render_loaded(&runs, Format::Markdown)?)?;
+    say(format_args!("report: {} (and .tex, .csv, .json, breakdowns beside it)", folder.leaderboard("md").display()));
     Ok(())
 }

@@ -18,6 +18,8 @@ mod leaderboard;
 mod memory;
 mod plan;
 mod prepare;
+#[cfg(feature = "torch")]
+mod replay;
 mod report;
 #[cfg(feature = "torch")]
 mod reproduce;
@@ -131,6 +133,9 @@ enum Command {
         /// How to print it
         #[arg(long, value_enum, default_value_t = TableFormat::Markdown)]
         format: TableFormat,
+        /// The measured rows by difficulty and by sub-category, instead of the leaderboards
+        #[arg(long)]
+        breakdowns: bool,
         /// Write to a file instead of standard output
         #[arg(long)]
         out: Option<PathBuf>,
@@ -149,6 +154,8 @@ enum Command {
         #[arg(long)]
         reason: Option<String>,
     },
+    /// Generates one sample of a run again and shows whether it is the same
+    Replay(ReplayArgs),
     /// Writes what the model sees and says about one clip, for debugging and parity
     Inspect(InspectArgs),
     /// The JSON schema of recipes, for editors
@@ -192,6 +199,31 @@ struct RunArgs {
     /// Threads to compute with (default: all cores); on the CPU a result is repeatable only for the same number
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..1024))]
     threads: Option<u64>,
+}
+
+/// What `replay` takes.
+#[derive(Debug, Clone, Args)]
+struct ReplayArgs {
+    /// The run folder
+    run: PathBuf,
+    /// The question
+    #[arg(long)]
+    id: String,
+    /// The evaluation, where several asked it
+    #[arg(long, value_name = "NAME")]
+    eval: Option<String>,
+    /// The recipe that the run was made by (default: where it lay then)
+    #[arg(long, value_name = "FILE")]
+    recipe: Option<PathBuf>,
+    /// Where to compute: cpu, cuda or cuda:N
+    #[arg(long, default_value = "cpu")]
+    device: String,
+    /// Threads to compute with (default: as many as the run did)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..1024))]
+    threads: Option<u64>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
 }
 
 /// What `inspect` takes.
@@ -307,7 +339,7 @@ fn answer(command: Command) -> Result<()> {
         }
         Command::Identify { file, expect, format } => identify::run(&file, expect.as_deref(), format),
         Command::Prepare { what } => prepare::run(&what),
-        Command::Report { runs, format, out } => report::run(&runs, format, out.as_deref()),
+        Command::Report { runs, format, breakdowns, out } => report::run(&runs, format, breakdowns, out.as_deref()),
         Command::Check { golden, run, update, reason } => {
             check::run(&golden, run.as_deref(), update, reason.as_deref())
         }
@@ -323,11 +355,16 @@ fn answer(command: Command) -> Result<()> {
         #[cfg(not(feature = "torch"))]
         Command::Doctor(args) => doctor::run(&args),
         #[cfg(not(feature = "torch"))]
-        Command::Reproduce(_) | Command::Train(_) | Command::Eval(_) | Command::Inspect(_) => Err(no_engine()),
-        #[cfg(feature = "torch")]
-        Command::Reproduce(_) | Command::Train(_) | Command::Eval(_) | Command::Inspect(_) | Command::Doctor(_) => {
-            Err(start::engine())
+        Command::Reproduce(_) | Command::Train(_) | Command::Eval(_) | Command::Inspect(_) | Command::Replay(_) => {
+            Err(no_engine())
         }
+        #[cfg(feature = "torch")]
+        Command::Reproduce(_)
+        | Command::Train(_)
+        | Command::Eval(_)
+        | Command::Inspect(_)
+        | Command::Replay(_)
+        | Command::Doctor(_) => Err(start::engine()),
     }
 }
 
@@ -339,6 +376,7 @@ fn compute(command: Command) -> Result<()> {
         Command::Train(args) => reproduce::run(&args, reproduce::Part::Train),
         Command::Eval(args) => reproduce::run(&args, reproduce::Part::Eval),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Plan { .. }
         | Command::Verify { .. }

@@ -23,6 +23,7 @@ pub fn manifest(recipe: &Recipe, plan: &Plan, folder: &RunFolder, provenance: Pr
         schema: SCHEMA,
         recipe: recipe.name.clone(),
         title: recipe.title.clone(),
+        recipe_file: recipe.path.display().to_string(),
         recipe_sha256: recipe.sha256.clone(),
         overrides: recipe.overrides.clone(),
         status: "running".into(),

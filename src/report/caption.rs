@@ -49,7 +49,7 @@ pub(super) fn caption(entries: &[Entry<'_>], rows: &[Row], groups: &[Summary]) -
     let is_scored = entries.iter().any(|e| e.eval.score.is_some());
     let mut lines = Vec::new();
     let scored = format!(
-        "Scored by the official rule ({RULE}). Percent of questions; in brackets the 95 % Wilson interval, then correct/total. \
+        "Scored by the official rule ({RULE}). Percent of questions, with the 95 % Wilson interval. \
          Average is the share of all questions, not the mean of the columns. Bold: the best measured value of a column{}.",
         if rows.iter().any(|r| r.kind == Kind::Measured && r.partial.is_some()) {
             "; rows on part of the questions do not compete"

@@ -24,6 +24,28 @@ pub(super) fn render(tables: &[Table]) -> String {
         .collect()
 }
 
+/// The breakdowns of all tables as one, a line a number.
+pub(super) fn breakdowns(tables: &[Table]) -> String {
+    let head = ["data", "by", "name", "task", "row", "percent", "correct", "total", "low", "high"];
+    let mut out = head.join(",") + "\n";
+    for table in tables {
+        for breakdown in &table.breakdowns {
+            for line in &breakdown.rows {
+                for (label, cell) in breakdown.columns.iter().zip(&line.cells) {
+                    let Some(cell) = cell else { continue };
+                    let [correct, total] = cell.counts.map_or_else(Default::default, |c| c.map(|n| n.to_string()));
+                    let [low, high] = cell.interval.clone().unwrap_or_default();
+                    let task = line.task.clone().unwrap_or_default();
+                    let cells = [&table.heading, &breakdown.by, &line.name, &task, label, &cell.text];
+                    let cells = cells.into_iter().chain([&correct, &total, &low, &high]).map(|c| quote(c));
+                    out += &(cells.collect::<Vec<_>>().join(",") + "\n");
+                }
+            }
+        }
+    }
+    out
+}
+
 fn line(table: &Table, row: &Row, columns: &[&str]) -> Vec<String> {
     let kind = markdown::kind(row).split(' ').next().unwrap_or_default().to_owned();
     let [asked, questions] = row.partial.map_or_else(Default::default, |p| p.map(|n| n.to_string()));

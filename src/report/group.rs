@@ -107,13 +107,7 @@ impl Summary {
             label: format!("{label}: {what}"),
             kind: Kind::Computed,
             source: String::new(),
-            cells: columns
-                .iter()
-                .map(|column| {
-                    let text = text(self.columns.get(column)?);
-                    Some(Cell { text, counts: None, interval: None, best: false })
-                })
-                .collect(),
+            cells: columns.iter().map(|column| Some(Cell::plain(text(self.columns.get(column)?)))).collect(),
             ledger: None,
             partial: self.partial,
             note: None,

@@ -1,7 +1,8 @@
 //! How a row looks in LaTeX (`booktabs`).
 
+use super::breakdown::{Breakdown, Line};
 use super::markdown;
-use super::table::{Row, Table};
+use super::table::{Cell, Row, Table};
 use super::template::View;
 
 /// The table in LaTeX.
@@ -24,18 +25,43 @@ pub(super) fn view(table: &Table) -> View {
 fn row(row: &Row) -> Vec<String> {
     let note = row.note.map(|n| format!("\\textsuperscript{{{n}}}")).unwrap_or_default();
     let partial = row.partial.map(|[asked, all]| format!(" (partial: {asked} of {all})")).unwrap_or_default();
-    let cells = row.cells.iter().map(|cell| match cell {
-        None => "--".to_owned(),
-        Some(cell) => {
-            let value = if cell.best { format!("\\textbf{{{}}}", cell.text) } else { cell.text.clone() };
-            cell.interval
-                .as_ref()
-                .map_or(value.clone(), |[low, high]| format!("{value} {{\\scriptsize [{low}, {high}]}}"))
-        }
-    });
+    let cells = row.cells.iter().map(|c| c.as_ref().map_or_else(|| "--".to_owned(), cell));
     let label = format!("{}{partial}{note}", escape(&row.label));
     let ledger = markdown::ledger(row.ledger.as_ref());
     [label, escape(&markdown::kind(row))].into_iter().chain(cells).chain(ledger).collect()
+}
+
+/// The number with how far its interval reaches; bold when it is the best, underlined when it is the next.
+fn cell(cell: &Cell) -> String {
+    let value = match cell {
+        Cell { best: true, text, .. } => format!("\\textbf{{{text}}}"),
+        Cell { second: true, text, .. } => format!("\\underline{{{text}}}"),
+        Cell { text, .. } => escape(text),
+    };
+    match &cell.margin {
+        Some([below, above]) => format!("{value} {{\\scriptsize$^{{+{above}}}_{{-{below}}}$}}"),
+        None => value,
+    }
+}
+
+/// The breakdowns of a table in LaTeX.
+pub(super) fn breakdowns(table: &Table) -> Vec<View> {
+    let one = |breakdown: &Breakdown| {
+        let head = [markdown::title(&breakdown.by), "Task".to_owned()].into_iter().chain(breakdown.columns.clone());
+        let line = |line: &Line| {
+            let cells = line.cells.iter().map(|c| c.as_ref().map_or_else(|| "--".to_owned(), cell));
+            [escape(&line.name), escape(line.task.as_deref().unwrap_or("all"))].into_iter().chain(cells).collect()
+        };
+        View {
+            heading: escape(&format!("{}, by {}", table.heading, breakdown.by)),
+            head: head.map(|h| escape(&h)).collect(),
+            rule: vec!["l".repeat(2) + &"r".repeat(breakdown.columns.len())],
+            rows: breakdown.rows.iter().map(line).collect(),
+            caption: table.caption.iter().map(|l| prose(l)).collect(),
+            ..View::default()
+        }
+    };
+    table.breakdowns.iter().map(one).collect()
 }
 
 /// Text that is to be read as it stands.

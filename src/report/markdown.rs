@@ -1,5 +1,6 @@
 //! How a row looks in Markdown.
 
+use super::breakdown::Breakdown;
 use super::table::{Cell, Kind, Row, RowLedger, Table};
 use super::template::View;
 
@@ -12,23 +13,49 @@ pub(super) fn view(table: &Table) -> View {
     let head = ["Row".to_owned(), "Kind".to_owned()].into_iter().chain(numbers).chain(LEDGER.map(str::to_owned));
     let mut lines: Vec<Vec<String>> = vec![head.collect()];
     lines.extend(table.rows.iter().map(row));
-    let widths: Vec<usize> =
-        (0..lines[0].len()).map(|i| lines.iter().map(|l| l[i].chars().count()).max().unwrap_or(0).max(3)).collect();
-    let left = |i: usize| i < 2 + table.columns.len();
-    let rule = |i: usize, w: usize| if left(i) { "-".repeat(w) } else { format!("{}:", "-".repeat(w - 1)) };
-    let pad = |i: usize, text: &str| {
-        let space = " ".repeat(widths[i] - text.chars().count());
-        if left(i) { format!("{text}{space}") } else { format!("{space}{text}") }
-    };
-    let mut padded = lines.iter().map(|l| l.iter().enumerate().map(|(i, text)| pad(i, text)).collect::<Vec<String>>());
     View {
-        heading: escape(&table.heading),
-        head: padded.next().unwrap_or_default(),
-        rows: padded.collect(),
-        rule: widths.iter().enumerate().map(|(i, w)| rule(i, *w)).collect(),
         notes: table.notes.iter().map(|n| escape(n)).collect(),
         held: table.held.iter().map(|n| escape(n)).collect(),
         caption: table.caption.iter().map(|n| prose(n)).collect(),
+        ..grid(escape(&table.heading), &lines, 2 + table.columns.len())
+    }
+}
+
+/// The breakdowns of a table in Markdown.
+pub(super) fn breakdowns(table: &Table) -> Vec<View> {
+    let one = |breakdown: &Breakdown| {
+        let head =
+            [title(&breakdown.by), "Task".to_owned()].into_iter().chain(breakdown.columns.iter().map(|c| escape(c)));
+        let mut lines: Vec<Vec<String>> = vec![head.collect()];
+        lines.extend(breakdown.rows.iter().map(|line| {
+            let cells = line.cells.iter().map(|c| c.as_ref().map_or_else(|| "–".to_owned(), cell));
+            let task = line.task.as_deref().unwrap_or("all");
+            [escape(&line.name), escape(task)].into_iter().chain(cells).collect()
+        }));
+        View {
+            caption: table.caption.iter().map(|n| prose(n)).collect(),
+            ..grid(escape(&format!("{}, by {}", table.heading, breakdown.by)), &lines, lines[0].len())
+        }
+    };
+    table.breakdowns.iter().map(one).collect()
+}
+
+/// Lines as a grid, the first one its head; the columns from `left` on are numbers, set to the right.
+fn grid(heading: String, lines: &[Vec<String>], left: usize) -> View {
+    let widths: Vec<usize> =
+        (0..lines[0].len()).map(|i| lines.iter().map(|l| l[i].chars().count()).max().unwrap_or(0).max(3)).collect();
+    let rule = |i: usize, w: usize| if i < left { "-".repeat(w) } else { format!("{}:", "-".repeat(w - 1)) };
+    let pad = |i: usize, text: &str| {
+        let space = " ".repeat(widths[i] - text.chars().count());
+        if i < left { format!("{text}{space}") } else { format!("{space}{text}") }
+    };
+    let mut padded = lines.iter().map(|l| l.iter().enumerate().map(|(i, text)| pad(i, text)).collect::<Vec<String>>());
+    View {
+        heading,
+        head: padded.next().unwrap_or_default(),
+        rows: padded.collect(),
+        rule: widths.iter().enumerate().map(|(i, w)| rule(i, *w)).collect(),
+        ..View::default()
     }
 }
 

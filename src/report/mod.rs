@@ -1,5 +1,6 @@
 //! Show it: tables from what runs left on disk, and goldens that must not change. Reads artifacts only.
 
+pub mod breakdown;
 mod caption;
 pub mod claims;
 mod csv;
@@ -9,11 +10,15 @@ mod judge;
 mod latex;
 pub mod load;
 mod markdown;
+mod rank;
 pub mod table;
 mod template;
 
 use crate::error::{Context, Error, Result};
 use std::path::PathBuf;
+
+const MARKDOWN: &str = include_str!("templates/leaderboard.md.j2");
+const LATEX: &str = include_str!("templates/leaderboard.tex.j2");
 
 /// What a report is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +34,9 @@ pub enum Format {
 }
 
 impl Format {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Markdown, Self::Latex, Self::Csv, Self::Json];
+
     /// The file name extension of a report in this format.
     pub fn extension(self) -> &'static str {
         match self {
@@ -46,11 +54,7 @@ impl Format {
 /// Exit code 2: no run, or one that is not finished (the stage that is missing is named). Exit code 4: a file of a run is
 /// missing or is not what it should be.
 pub fn render(runs: &[PathBuf], format: Format) -> Result<String> {
-    if runs.is_empty() {
-        return Err(Error::request("report: expected at least one run folder"));
-    }
-    let runs: Vec<load::Run> = runs.iter().map(|r| load::run(r)).collect::<Result<_>>()?;
-    render_loaded(&runs, format)
+    render_loaded(&loaded(runs)?, format)
 }
 
 /// Renders the tables of runs that are read already.
@@ -58,20 +62,64 @@ pub fn render(runs: &[PathBuf], format: Format) -> Result<String> {
 /// # Errors
 /// As [`render`].
 pub fn render_loaded(runs: &[load::Run], format: Format) -> Result<String> {
-    let tables = table::tables(runs)?;
+    let (tables, title) = (table::tables(runs)?, title(runs));
+    match format {
+        Format::Markdown => template::render(MARKDOWN, &title, tables.iter().map(markdown::view).collect()),
+        Format::Latex => template::render(LATEX, &title, tables.iter().map(latex::view).collect()),
+        Format::Csv => Ok(csv::render(&tables)),
+        Format::Json => json(&serde_json::json!({ "title": title, "tables": tables })),
+    }
+}
+
+/// Renders the breakdowns of some run folders: their measured rows by difficulty and by sub-category.
+///
+/// # Errors
+/// As [`render`]. Exit code 2 also when nothing was scored.
+pub fn render_breakdowns(runs: &[PathBuf], format: Format) -> Result<String> {
+    breakdowns(&loaded(runs)?, format)?.ok_or_else(|| {
+        Error::request("report: nothing of these runs was scored here, so there is nothing to break down")
+    })
+}
+
+/// Renders the breakdowns of runs that are read already; `None` when nothing was scored.
+///
+/// # Errors
+/// As [`render_breakdowns`].
+pub fn breakdowns(runs: &[load::Run], format: Format) -> Result<Option<String>> {
+    let (tables, title) = (table::tables(runs)?, title(runs));
+    if tables.iter().all(|table| table.breakdowns.is_empty()) {
+        return Ok(None);
+    }
+    let text = match format {
+        Format::Markdown => template::render(MARKDOWN, &title, tables.iter().flat_map(markdown::breakdowns).collect()),
+        Format::Latex => template::render(LATEX, &title, tables.iter().flat_map(latex::breakdowns).collect()),
+        Format::Csv => Ok(csv::breakdowns(&tables)),
+        Format::Json => {
+            let one = |t: &table::Table| serde_json::json!({ "heading": t.heading, "breakdowns": t.breakdowns });
+            json(&serde_json::json!({ "title": title, "tables": tables.iter().map(one).collect::<Vec<_>>() }))
+        }
+    };
+    text.map(Some)
+}
+
+/// Run folders, read.
+///
+/// # Errors
+/// As [`render`].
+pub fn loaded(runs: &[PathBuf]) -> Result<Vec<load::Run>> {
+    if runs.is_empty() {
+        return Err(Error::request("report: expected at least one run folder"));
+    }
+    runs.iter().map(|r| load::run(r)).collect()
+}
+
+fn json(value: &serde_json::Value) -> Result<String> {
+    Ok(serde_json::to_string_pretty(value).internal(|| "cannot write the report".into())? + "\n")
+}
+
+/// The titles of the runs, each once.
+fn title(runs: &[load::Run]) -> String {
     let mut titles: Vec<&str> = runs.iter().map(|r| r.title.as_str()).collect();
     titles.dedup();
-    let title = titles.join("; ");
-    match format {
-        Format::Markdown => {
-            template::render(include_str!("templates/leaderboard.md.j2"), &title, &tables, markdown::view)
-        }
-        Format::Latex => template::render(include_str!("templates/leaderboard.tex.j2"), &title, &tables, latex::view),
-        Format::Csv => Ok(csv::render(&tables)),
-        Format::Json => {
-            let json = serde_json::json!({ "title": title, "tables": tables });
-            let text = serde_json::to_string_pretty(&json).internal(|| "cannot write the report".into())?;
-            Ok(text + "\n")
-        }
-    }
+    titles.join("; ")
 }

@@ -1,9 +1,11 @@
 //! Results → tables of rows: what shares a table, which rows, rounded once, best marked.
 
+use super::breakdown::{self, Breakdown};
 use super::caption;
 use super::claims::{Claim, Claims};
 use super::group::{self, Summary};
 use super::load::{Evaluation, Run};
+use super::rank;
 use crate::data::versions;
 use crate::error::Result;
 use crate::recipe::Rule;
@@ -43,7 +45,7 @@ pub struct Row {
 }
 
 /// A number of a table, in percent, ready to print.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Cell {
     /// Two decimals; verbatim when quoted; `withheld` where nobody outside can score.
     pub text: String,
@@ -51,8 +53,19 @@ pub struct Cell {
     pub counts: Option<[u64; 2]>,
     /// 95 % Wilson interval, one decimal, when measured.
     pub interval: Option<[String; 2]>,
+    /// How far the interval reaches below the number and above it, one decimal, when measured.
+    pub margin: Option<[String; 2]>,
     /// Whether it is the best measured one of its column. Rows on part of the questions do not compete.
     pub best: bool,
+    /// Whether it is the next best.
+    pub second: bool,
+}
+
+impl Cell {
+    /// A number that was not measured.
+    pub fn plain(text: impl Into<String>) -> Self {
+        Self { text: text.into(), ..Self::default() }
+    }
 }
 
 /// Counts beside a measured row.
@@ -77,6 +90,9 @@ pub struct Table {
     pub columns: Vec<String>,
     /// Measured, then computed, then quoted.
     pub rows: Vec<Row>,
+    /// The measured rows by difficulty and by sub-category.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub breakdowns: Vec<Breakdown>,
     /// What the rows of groups are made of.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<Summary>,
@@ -128,14 +144,15 @@ fn name_apart<'a>(mut entries: Vec<Entry<'a>>, runs: &[Run]) -> Vec<Entry<'a>> {
 fn table(entries: Vec<Entry<'_>>) -> Result<Table> {
     let columns = columns(&entries);
     let mut rows: Vec<Row> = entries.iter().map(|e| measured(e, &columns)).collect();
-    mark_best(&mut rows, columns.len());
+    rank::mark(&mut rows, columns.len());
     let groups = group::summaries(&entries, &columns);
     rows.extend(groups.iter().flat_map(|group| group.rows(&columns)));
     rows.extend(trivial(&entries, &columns)?);
     let mut notes = Vec::new();
     rows.extend(quoted(&entries, &columns, &mut notes));
     let (heading, caption) = (caption::heading(&entries)?, caption::caption(&entries, &rows, &groups)?);
-    Ok(Table { heading, held: caption::held(&entries), columns, rows, groups, notes, caption })
+    let (held, breakdowns) = (caption::held(&entries), breakdown::of(&entries));
+    Ok(Table { heading, held, columns, rows, breakdowns, groups, notes, caption })
 }
 
 /// Sound, music, speech as papers print them; tasks beyond these in order of appearance; the average last.
@@ -149,7 +166,7 @@ fn columns(entries: &[Entry<'_>]) -> Vec<String> {
 
 fn measured(entry: &Entry<'_>, columns: &[String]) -> Row {
     let record = &entry.eval.record;
-    let withheld = || Cell { text: "withheld".into(), counts: None, interval: None, best: false };
+    let withheld = || Cell::plain("withheld");
     let cells = columns.iter().map(|column| match (&entry.eval.score, column.as_str()) {
         (None, "average") => Some(withheld()),
         (None, _) => None,
@@ -173,32 +190,17 @@ fn measured(entry: &Entry<'_>, columns: &[String]) -> Row {
 }
 
 /// The only place where a measured number is rounded: from its counts.
-fn counted(correct: u64, total: u64) -> Option<Cell> {
-    (total > 0).then(|| Cell {
-        text: format!("{:.2}", 100.0 * correct as f64 / total as f64),
-        counts: Some([correct, total]),
-        interval: Some(stats::wilson(correct, total).map(|v| format!("{v:.1}"))),
-        best: false,
-    })
-}
-
-fn mark_best(rows: &mut [Row], columns: usize) {
-    // Compared as fractions, so that rounding makes no ties: a/b > c/d as a·d > c·b.
-    let above = |a: [u64; 2], b: [u64; 2]| u128::from(a[0]) * u128::from(b[1]) > u128::from(b[0]) * u128::from(a[1]);
-    for column in 0..columns {
-        let competes = |row: &Row| match &row.cells[column] {
-            Some(cell) if row.partial.is_none() => cell.counts,
-            _ => None,
-        };
-        let all: Vec<[u64; 2]> = rows.iter().filter_map(competes).collect();
-        for row in rows.iter_mut() {
-            if let Some(counts) = competes(row)
-                && let Some(cell) = &mut row.cells[column]
-            {
-                cell.best = !all.iter().any(|other| above(*other, counts));
-            }
+pub(super) fn counted(correct: u64, total: u64) -> Option<Cell> {
+    (total > 0).then(|| {
+        let (percent, [low, high]) = (100.0 * correct as f64 / total as f64, stats::wilson(correct, total));
+        Cell {
+            text: format!("{percent:.2}"),
+            counts: Some([correct, total]),
+            interval: Some([low, high].map(|v| format!("{v:.1}"))),
+            margin: Some([percent - low, high - percent].map(|v| format!("{v:.1}"))),
+            ..Cell::default()
         }
-    }
+    })
 }
 
 /// Correct answers of a trivial policy, expected ones where it draws.
@@ -223,7 +225,7 @@ fn trivial(entries: &[Entry<'_>], columns: &[String]) -> Result<Vec<Row>> {
         for (label, correct) in policies {
             let share = |floor: &Floor| {
                 let text = format!("{:.2}", 100.0 * correct(floor) / floor.total as f64);
-                (floor.total > 0).then_some(Cell { text, counts: None, interval: None, best: false })
+                (floor.total > 0).then(|| Cell::plain(text))
             };
             let cell = |column: &String| match column.as_str() {
                 "average" => share(&expected.all),
@@ -288,9 +290,7 @@ fn quoted(entries: &[Entry<'_>], columns: &[String], notes: &mut Vec<String>) ->
 fn quote(claim: &Claim, file: &Claims, columns: &[String]) -> Row {
     let same = file.claims.iter().filter(|c| c.same_as.as_ref() == Some(&claim.id)).map(|c| c.table.as_str());
     let sources: IndexSet<&str> = [claim.table.as_str()].into_iter().chain(same).collect();
-    let cell = |column: &String| {
-        claim.cell(column).map(|text| Cell { text: text.to_owned(), counts: None, interval: None, best: false })
-    };
+    let cell = |column: &String| claim.cell(column).map(Cell::plain);
     Row {
         label: caption::claim_label(claim),
         kind: Kind::Quoted,

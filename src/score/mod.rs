@@ -29,6 +29,18 @@ pub enum Verdict {
     Failed,
 }
 
+impl Verdict {
+    /// For people.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Correct => "correct",
+            Self::Wrong => "wrong",
+            Self::NoAnswer => "no answer",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// Counts and accuracy of some questions.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cell {

@@ -17,6 +17,7 @@ mod train;
 
 pub use crate::plan::places_up_to;
 pub use alone::Alone;
+pub use evaluate::{Replay, replay};
 pub use metrics::Step;
 pub use prepare::{Prepared, prepare};
 pub use runner::{Options, run};

@@ -1,7 +1,7 @@
 //! The training loop: SFT and GRPO differ in one step, everything around it is shared.
 
 use super::feed::{Clips, WAITING, ahead};
-use super::metrics::{self, Step};
+use super::metrics::{Log, Step};
 use super::prepare::{Prepared, prepare};
 use super::{Context, grpo, policy, sft};
 use crate::architecture::Config;
@@ -152,7 +152,7 @@ pub(super) fn run(
     }
     let trainer = Trainer { train, seed, policy, reference };
     let mut order = Order::new(examples.len(), train.order.seed);
-    let mut log = metrics::open(&StageFolder::new(partial).metrics(), done)?;
+    let mut log = Log::open(&StageFolder::new(partial), done)?;
     let mut progress = Progress::start(&train.name, done, train.steps);
     let mut last = String::new();
     let reader = Reader::new(train, &trainer.policy, &ctx.clips);

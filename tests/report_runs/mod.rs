@@ -120,6 +120,7 @@ pub fn write(at: PathBuf, spec: &Spec) -> PathBuf {
     }
     stages.push(state("report", "report", false));
     let manifest = Manifest {
+        recipe_file: String::new(),
         schema: SCHEMA,
         recipe: spec.recipe.into(),
         title: spec.title.into(),

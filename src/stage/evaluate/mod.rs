@@ -1,6 +1,9 @@
 //! Evaluation: every question gets a record as soon as it is done, then the score. A restart does only what is missing.
 
 mod record;
+mod replay;
+
+pub use replay::{Replay, replay};
 
 use super::Context;
 use super::feed::{Clips, WAITING, ahead};
