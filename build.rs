@@ -21,7 +21,7 @@ fn native() {
     let include = Path::new(&std::env::var("LIBTORCH").unwrap_or_default()).join("include");
     let build = || {
         let mut build = cc::Build::new();
-        build.cpp(true).std("c++17").opt_level(3).warnings(false).flag("-fopenmp");
+        build.cpp(true).std("c++17").opt_level(3).warnings(false).flag("-fopenmp").cargo_metadata(false);
         build
     };
     let x86 = std::env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "x86_64");
@@ -34,9 +34,19 @@ fn native() {
                 .define(&format!("SKINNY_{}", set.to_uppercase()), None);
             flags.iter().for_each(|flag| _ = kernel.flag(flag));
             kernel.compile(&format!("aqa_kernels_{set}"));
+            link(&format!("aqa_kernels_{set}"));
         }
     }
     build().file("src/native/threads.cpp").file("src/native/torch.cpp").include(include).compile("aqa_native");
+    link("aqa_native");
+    println!("cargo:rustc-link-lib=stdc++");
+}
+
+/// Links a library of [`native`]. It stays a file of its own, so that `aqa-bench` can be linked without it.
+#[cfg(feature = "torch")]
+fn link(name: &str) {
+    println!("cargo:rustc-link-search=native={}", std::env::var("OUT_DIR").unwrap_or_default());
+    println!("cargo:rustc-link-lib=static:-bundle={name}");
 }
 
 /// `AQA_COMMIT`: the git commit, with `-dirty` when tracked files differ; `unknown` outside git.
@@ -82,11 +92,14 @@ fn rpath() {
 }
 
 /// Keeps libtorch out of `aqa-bench`. The linker drops the engine, which that program never reaches, but not the initializers of
-/// the binding's C++, and these need libtorch. So the binding is replaced by an empty file: what reached it would not link.
+/// the binding's C++, and these need libtorch; nor does it forget that C++ needs its library, which takes as long to load as a score to make. So the
+/// binding and our own C++ are replaced by empty files: what reached them would not link.
 fn front() {
-    let without = "-Wl,--remap-inputs=*/libtorch_sys-*.rlib=/dev/null";
-    if linker_takes(without) {
-        println!("cargo:rustc-link-arg-bin=aqa-bench={without}");
+    let without = ["*/libtorch_sys-*.rlib", "*libaqa_*.a"].map(|files| format!("-Wl,--remap-inputs={files}=/dev/null"));
+    if linker_takes(&without[0]) {
+        for argument in without {
+            println!("cargo:rustc-link-arg-bin=aqa-bench={argument}");
+        }
     } else {
         println!(
             "cargo:warning=this linker cannot leave libtorch out of aqa-bench, so every command takes a quarter of a second longer (LLVM's can)"

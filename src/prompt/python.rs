@@ -44,7 +44,12 @@ pub fn is_printable(c: char) -> bool {
 
 /// `\w` of `re` on a `str`: `str.isalnum` or `_`. Unlike Rust's regex crate it takes no combining marks and no joiners.
 pub fn is_word(c: char) -> bool {
-    if c.is_ascii() { c.is_ascii_alphanumeric() || c == '_' } else { WORDS.contains(c) }
+    match c {
+        '\0'..='\x7f' => c.is_ascii_alphanumeric() || c == '_',
+        // Latin and general punctuation, where no Unicode differs: most texts need no table of all classes.
+        '\u{80}'..='\u{24f}' | '\u{2000}'..='\u{206f}' => c.is_alphanumeric(),
+        _ => WORDS.contains(c),
+    }
 }
 
 /// `\d` of `re` on a `str`: category Nd, so the digits of every script.

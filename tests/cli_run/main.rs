@@ -16,4 +16,5 @@ mod inspect;
 mod interrupted;
 mod memory;
 mod modes;
+mod replay;
 mod whole;

@@ -63,6 +63,16 @@ fn metrics_hold_one_line_a_step_with_every_figure() {
             assert!(number.is_finite() && (number >= 0.0 || key == "loss"), "{name}: {key} is {number}");
         }
     }
+    // TensorBoard's file has an event a step and one that says what it is: as many records, whole to the last byte.
+    for (name, count) in [("sft", 4), ("grpo", 3)] {
+        let bytes = fs::read(done(reference(), name).join("events.out.tfevents.aqa-bench")).unwrap();
+        let (mut at, mut records) = (0, 0);
+        while at < bytes.len() {
+            at += 16 + u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap()) as usize;
+            records += 1;
+        }
+        assert_eq!((at, records), (bytes.len(), count + 1), "{name}");
+    }
     // Linear, one step of warm-up, six long: 0, then from the peak towards 0 at step 6.
     let steps = lines(&done(reference(), "sft").join("metrics.jsonl"));
     let rates: Vec<f64> = steps.iter().map(|s| s["learning_rate"].as_f64().unwrap()).collect();
