@@ -25,6 +25,7 @@ mod report;
 mod reproduce;
 mod score;
 mod scores;
+mod splice;
 #[cfg(feature = "torch")]
 mod start;
 
@@ -139,6 +140,15 @@ enum Command {
         /// Write to a file instead of standard output
         #[arg(long)]
         out: Option<PathBuf>,
+    },
+    /// Renders the tables inside pages anew, between `<!-- aqa-bench report RUN… -->` and `<!-- /aqa-bench -->`
+    Splice {
+        /// Pages in Markdown; runs and goldens are named relative to them
+        #[arg(required = true)]
+        pages: Vec<PathBuf>,
+        /// Write nothing; end with exit code 3 when a table is not what its runs give
+        #[arg(long)]
+        check: bool,
     },
     /// Golden regression check: re-scores stored predictions, re-renders prompts and tables; holds a fresh run against them
     Check {
@@ -340,6 +350,7 @@ fn answer(command: Command) -> Result<()> {
         Command::Identify { file, expect, format } => identify::run(&file, expect.as_deref(), format),
         Command::Prepare { what } => prepare::run(&what),
         Command::Report { runs, format, breakdowns, out } => report::run(&runs, format, breakdowns, out.as_deref()),
+        Command::Splice { pages, check } => splice::run(&pages, check),
         Command::Check { golden, run, update, reason } => {
             check::run(&golden, run.as_deref(), update, reason.as_deref())
         }
@@ -387,6 +398,7 @@ fn compute(command: Command) -> Result<()> {
         | Command::Identify { .. }
         | Command::Prepare { .. }
         | Command::Report { .. }
+        | Command::Splice { .. }
         | Command::Check { .. }
         | Command::Schema
         | Command::Completions { .. } => Err(Error::internal("the engine was started for a command that needs none")),

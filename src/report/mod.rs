@@ -11,6 +11,7 @@ mod latex;
 pub mod load;
 mod markdown;
 mod rank;
+pub mod splice;
 pub mod table;
 mod template;
 
@@ -91,7 +92,7 @@ pub fn breakdowns(runs: &[load::Run], format: Format) -> Result<Option<String>> 
         return Ok(None);
     }
     let text = match format {
-        Format::Markdown => template::render(MARKDOWN, &title, tables.iter().flat_map(markdown::breakdowns).collect()),
+        Format::Markdown => template::render(MARKDOWN, &title, breakdown_views(&tables)),
         Format::Latex => template::render(LATEX, &title, tables.iter().flat_map(latex::breakdowns).collect()),
         Format::Csv => Ok(csv::breakdowns(&tables)),
         Format::Json => {
@@ -102,7 +103,7 @@ pub fn breakdowns(runs: &[load::Run], format: Format) -> Result<Option<String>> 
     text.map(Some)
 }
 
-/// Run folders, read.
+/// Run folders and goldens, read.
 ///
 /// # Errors
 /// As [`render`].
@@ -110,7 +111,12 @@ pub fn loaded(runs: &[PathBuf]) -> Result<Vec<load::Run>> {
     if runs.is_empty() {
         return Err(Error::request("report: expected at least one run folder"));
     }
-    runs.iter().map(|r| load::run(r)).collect()
+    runs.iter().map(|r| if golden::is_one(r) { golden::as_run(r) } else { load::run(r) }).collect()
+}
+
+/// The breakdowns of some tables in Markdown.
+fn breakdown_views(tables: &[table::Table]) -> Vec<template::View> {
+    tables.iter().flat_map(markdown::breakdowns).collect()
 }
 
 fn json(value: &serde_json::Value) -> Result<String> {
