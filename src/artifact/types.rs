@@ -103,8 +103,12 @@ pub struct EvalRecord {
     pub dataset_format: String,
     /// Name of the data set in the recipe.
     pub dataset: String,
-    /// SHA-256 of the questions file: decides which rows may share a table.
+    /// SHA-256 of the questions file, or of the version of MMAU whose rows it has (see `packed`): decides which rows may share a table.
     pub dataset_sha256: Sha256,
+    /// SHA-256 of the Parquet file that the questions were read from, where its rows are all of those of a known version of MMAU and no others:
+    /// `dataset_format` and `dataset_sha256` are that version's then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packed: Option<Sha256>,
     /// Questions of the data set that were asked (`--limit` makes it fewer than the data set has).
     pub asked: u64,
     /// Questions of the data set.
