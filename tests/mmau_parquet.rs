@@ -2,7 +2,6 @@
 
 mod parquet_file;
 mod program;
-mod real_data;
 
 use aqa_bench::data::identify::{Dress, Knowledge, Verdict, counted, identify, identify_parquet};
 use aqa_bench::data::{Example, mmau, mmau_parquet};
@@ -11,7 +10,7 @@ use aqa_bench::pins::Sha256;
 use aqa_bench::{plan, recipe};
 use parquet::basic::Compression;
 use parquet_file::{LAYOUT, Row, empty, row, text, write};
-use program::aqa;
+use program::{aqa, real_data};
 use serde_json::{Map, Value, json};
 use std::fs;
 use std::path::Path;

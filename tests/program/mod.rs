@@ -1,10 +1,9 @@
 //! Runs the program as a person would, and reads what it says.
-#![allow(missing_docs, dead_code)]
+#![allow(missing_docs, dead_code, unused_imports)]
 
 #[path = "../real_data/mod.rs"]
-mod real_data;
+pub mod real_data;
 
-#[allow(unused_imports)]
 pub use real_data::shared;
 
 use std::ffi::OsStr;
