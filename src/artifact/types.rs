@@ -113,6 +113,9 @@ pub struct EvalRecord {
     pub asked: u64,
     /// Questions of the data set.
     pub questions: u64,
+    /// The system turn that the recipe gave; absent where that was the chat template's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<String>,
     /// Prompt style, e.g. `r1-aqa-2`; empty where a file was scored.
     pub prompt: String,
     /// How tokens were chosen, one line: `greedy, 16 new tokens`; empty where a file was scored.

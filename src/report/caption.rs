@@ -122,7 +122,8 @@ fn settings(record: &EvalRecord) -> String {
     }
     let extract =
         if record.extract.is_empty() { String::new() } else { format!("; answers taken by `{}`", record.extract) };
-    format!("{asked}; prompt `{}`; {}{extract}", record.prompt, record.decoding)
+    let system = record.system.as_ref().map_or_else(String::new, |text| format!(" behind the system turn `{text}`"));
+    format!("{asked}; prompt `{}`{system}; {}{extract}", record.prompt, record.decoding)
 }
 
 fn hearing(record: &EvalRecord) -> String {

@@ -108,6 +108,7 @@ pub fn score(scored: &Scored, questions: &Questions, limit: Option<usize>, place
             packed: questions.packed.clone(),
             asked: asked.len() as u64,
             questions: questions.all.len() as u64,
+            system: None,
             prompt: String::new(),
             decoding: String::new(),
             extract: spelling(scored)?,

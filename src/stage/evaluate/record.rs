@@ -73,6 +73,7 @@ pub(super) fn write(
         packed,
         asked: examples.len() as u64,
         questions: questions as u64,
+        system: job.eval.system.clone(),
         prompt: policy::spelling(&job.eval.prompt)?,
         decoding: describe(job.eval, filters),
         extract: policy::spelling(&job.eval.extract)?,
