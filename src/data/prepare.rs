@@ -123,7 +123,7 @@ pub fn clips(folder: &Path) -> Result<HashSet<String>> {
     let names = file_names(folder)?;
     if is_arrow(folder, &names) {
         return Err(Error::inputs(format!(
-            "{}: expected a folder of clips, found Arrow files with the clips in them, as in gijs/avqa-processed, which are not read (docs/recipes.md says how to take them out; Joysw909/AVQA has them as files)",
+            "{}: expected a folder of clips, found Arrow files with the clips in them, as in gijs/avqa-processed, which are not read (docs/recipes.md says how to take them out, and which copy has them as files)",
             folder.display()
         )));
     }
