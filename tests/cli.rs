@@ -266,6 +266,44 @@ fn doctor_says_what_is_here() {
     assert_eq!(engine.contains("2.11.0"), cfg!(feature = "torch"), "{engine}");
 }
 
+/// What is asked in an issue about a download, without what must not stand there.
+#[test]
+fn doctor_says_where_inputs_come_from_and_how_large_the_caches_are() {
+    let dir = tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let blobs = at("hf/hub/models--owner--model/blobs");
+    fs::create_dir_all(&blobs).unwrap();
+    fs::write(blobs.join("b"), vec![0; 2_500_000]).unwrap();
+    let snapshot = at("hf/hub/models--owner--model/snapshots/s");
+    fs::create_dir_all(&snapshot).unwrap();
+    std::os::unix::fs::symlink(blobs.join("b"), snapshot.join("model.safetensors")).unwrap();
+    fs::create_dir_all(at("own/files")).unwrap();
+    fs::write(at("own/files/f"), vec![0; 1000]).unwrap();
+    let run = |variables: &[(&str, &str)]| {
+        let mut command = command(["doctor"]);
+        for name in ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME", "HF_HUB_OFFLINE", "HF_ENDPOINT"] {
+            command.env_remove(name);
+        }
+        command.env("HF_HOME", at("hf")).env("AQA_CACHE", at("own")).env("HF_TOKEN", "hf_secret");
+        said(&command.envs(variables.iter().copied()).output().unwrap()).succeeds()
+    };
+    let text = run(&[("HF_ENDPOINT", "https://mirror.example")]);
+    let line = |text: &str, start: &str| text.lines().find(|l| l.trim_start().starts_with(start)).unwrap().to_owned();
+    assert_eq!(line(&text, "hub "), "hub        https://mirror.example (online; a token is set, which is not shown)");
+    assert!(!text.contains("hf_secret"), "{text}");
+    assert!(line(&text, "variables").contains(&format!("HF_HOME={}", at("hf").display())), "{text}");
+    let hub = line(&text, "hub cache");
+    assert!(hub.contains("2.50 MB in 1 file,") && hub.contains("free there"), "a link is no second copy: {hub}");
+    assert!(line(&text, "2.50 MB, 1 file").ends_with("models/owner/model"), "{text}");
+    assert!(line(&text, "cache ").contains("1.00 kB in 1 file,"), "{text}");
+
+    let text = run(&[("HF_HUB_OFFLINE", "1"), ("HF_TOKEN", ""), ("AQA_CACHE", at("none").to_str().unwrap())]);
+    assert!(line(&text, "hub ").ends_with("(offline: no request is made; no token)"), "{text}");
+    assert!(line(&text, "cache ").contains("not there yet"), "{text}");
+    let text = run(&[("HF_ENDPOINT", "https://me:hf_secret@mirror.example")]);
+    assert!(text.contains("inputs     cannot be fetched: HF_ENDPOINT") && !text.contains("hf_secret"), "{text}");
+}
+
 /// A reader that went away (`| head -1`) ends the output, not the program; whichever stream it read.
 #[cfg(unix)]
 #[test]

@@ -167,6 +167,46 @@ fn a_recipe_goes_from_what_it_knows_to_a_lock_that_holds_every_file() {
     assert!(plan["stages"][0]["memory"].to_string().contains("device"), "its config.json is here: {plan:#}");
 }
 
+/// An archive that nobody pinned is fetched once; that its address may have another one by now is asked only for `--again`.
+#[test]
+fn what_a_lock_fetched_is_not_fetched_for_the_next_one() {
+    let case = Case::new();
+    let archives = |case: &Case| case.stand.asked().iter().filter(|a| a.path.ends_with("clips.tar.gz")).count();
+    let locked = || -> Value {
+        let lock: Value = serde_json::from_slice(&fs::read(case.lock()).unwrap()).unwrap();
+        lock["inputs"]["audio of data set mini"]["archive"].clone()
+    };
+    case.does(&["lock"]);
+    let first = locked();
+    assert_eq!(archives(&case), 1);
+    let said = case.run(&["lock"], &[]);
+    assert!(said.out.contains("unchanged") && said.err.contains("taken from the cache"), "{}", said.err);
+    // Nothing is asked for it, offline either, once the commit is whole.
+    case.write(REVISION, "");
+    let offline = case.run(&["lock"], &[("HF_HUB_OFFLINE", "1")]);
+    assert!(offline.code == 0, "{}", offline.err);
+    assert_eq!(archives(&case), 0);
+
+    // The address has another archive now.
+    let other = archive(&[("clips/one.wav", &noise(901)), ("clips/two.wav", &noise(700))]);
+    case.stand.page("/q/clips.tar.gz", &other, &[("ETag", "\"d\"")]);
+    assert!(case.does(&["lock"]).contains("unchanged"));
+    let said = case.run(&["lock", "--again"], &[]);
+    assert!(said.code == 0 && said.err.contains("pins differ from the lock"), "{}", said.err);
+    assert_eq!(locked(), json!(Sha256::of(&other)));
+    assert_ne!(locked(), first);
+    assert_eq!(archives(&case), 1);
+    assert!(case.does(&["lock"]).contains("unchanged"), "the newer one is the one that is kept in mind");
+
+    // A copy that was changed or removed is none: it is fetched.
+    let kept = case.home.path().join(".cache/aqa-bench/files").join(Sha256::of(&other).as_str());
+    for spoil in [|at: &Path| fs::write(at, b"cut").unwrap(), |at: &Path| fs::remove_file(at).unwrap()] {
+        spoil(&kept);
+        case.does(&["lock"]);
+        assert_eq!((archives(&case), fs::read(&kept).unwrap() == other), (1, true));
+    }
+}
+
 #[test]
 fn what_is_not_what_was_locked_is_named_with_both_hashes() {
     let case = Case::new();

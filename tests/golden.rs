@@ -2,9 +2,15 @@
 
 mod report_runs;
 
+use aqa_bench::artifact::layout::RunFolder;
+use aqa_bench::data::mmau;
+use aqa_bench::pins::Sha256;
+use aqa_bench::prompt::{self, ChatTemplate};
+use aqa_bench::recipe::PromptStyle;
 use aqa_bench::report::golden::{check, update};
 use report_runs::{edit, questions, quickstart, said, synthetic, write};
 use serde_json::json;
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::{TempDir, tempdir};
@@ -85,6 +91,41 @@ fn a_changed_prompt_is_told() {
     edit(&f.golden.join("sft/prompts.json"), |p| p["all"] = "0".repeat(64).into());
     let (code, text) = f.check(None);
     assert!(code == 3 && text.contains("hash over all"), "{text}");
+}
+
+/// The prompts of an evaluation with a system turn of its own are rendered again with it, and the table says it.
+#[test]
+fn a_system_turn_is_part_of_the_prompts_that_are_rendered_again() {
+    let dir = tempdir().unwrap();
+    let run = write(dir.path().join("run"), &quickstart());
+    let sft = RunFolder::new(&run).stage("sft", &Sha256::of(b"sft"));
+    let system = "Respond in <THINK> and <RESPONSE>.";
+    edit(&sft.eval(), |record| record["system"] = system.into());
+    let golden = dir.path().join("golden/quickstart");
+    let error = update(&run, &golden, "first").unwrap_err();
+    assert!(error.exit_code() == 3 && error.to_string().contains("11 of 12 prompts changed"), "{error}");
+
+    let rows = fs::read(sft.predictions()).unwrap();
+    let template = ChatTemplate::qwen2_audio().unwrap().with_system(Some(system));
+    let hashes: HashMap<String, String> = mmau::from_slice(&rows, "rows", Path::new(""))
+        .unwrap()
+        .iter()
+        .map(|row| {
+            let rendered = template.render(&prompt::text(PromptStyle::R1Aqa2, row), 1).unwrap();
+            (row.id.clone(), Sha256::of(rendered.as_bytes()).to_string())
+        })
+        .collect();
+    let lines = fs::read_to_string(sft.samples()).unwrap();
+    let lines = lines.lines().map(|line| {
+        let mut sample: serde_json::Value = serde_json::from_str(line).unwrap();
+        sample["prompt_sha256"] = hashes[sample["id"].as_str().unwrap()].clone().into();
+        format!("{sample}\n")
+    });
+    fs::write(sft.samples(), lines.collect::<String>()).unwrap();
+    update(&run, &golden, "first").unwrap();
+    check(&[dir.path().join("golden")], Some(&run)).unwrap();
+    let table = fs::read_to_string(golden.join("leaderboard.md")).unwrap();
+    assert!(table.contains(&format!("prompt `r1-aqa-2` behind the system turn `{system}`;")), "{table}");
 }
 
 #[test]

@@ -1,30 +1,22 @@
 //! MMAU as one Parquet file: the same questions and clips as from MMAU's JSON and its folder, and what is said about files that are no such thing.
 
 mod parquet_file;
+mod program;
 
-use aqa_bench::data::identify::{Knowledge, identify};
+use aqa_bench::data::identify::{Dress, Knowledge, Verdict, counted, identify, identify_parquet};
 use aqa_bench::data::{Example, mmau, mmau_parquet};
 use aqa_bench::fetch::{Fetcher, Settings};
 use aqa_bench::pins::Sha256;
 use aqa_bench::{plan, recipe};
 use parquet::basic::Compression;
 use parquet_file::{LAYOUT, Row, empty, row, text, write};
+use program::{aqa, real_data};
 use serde_json::{Map, Value, json};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tempfile::{TempDir, tempdir};
 
 const FIXTURE: &str = "tests/fixtures/parquet/tiny.parquet";
-
-fn mmau_folder(test: &str) -> Option<PathBuf> {
-    let shared = std::env::var("AQA_SHARED").unwrap_or_else(|_| "../shared".into());
-    let folder = Path::new(&shared).join("data/mmau");
-    if !folder.is_dir() {
-        eprintln!("skipped {test}: AQA_SHARED is absent");
-        return None;
-    }
-    Some(folder)
-}
 
 /// A cache below a folder.
 fn fetcher(dir: &Path) -> Fetcher {
@@ -51,7 +43,7 @@ fn packed(row: &Map<String, Value>, clip: Vec<u8>) -> Row {
 
 #[test]
 fn real_questions_and_clips_are_those_of_the_json_layout() {
-    let Some(folder) = mmau_folder("real_questions_and_clips_are_those_of_the_json_layout") else { return };
+    let Some(folder) = real_data::mmau("real_questions_and_clips_are_those_of_the_json_layout") else { return };
     let (json, audio) = (folder.join("mmau-test-mini.with-audio.json"), folder.join("test-mini-audios"));
     let plain = mmau::load(&json, &audio).unwrap();
     assert_eq!(plain.len(), 73);
@@ -84,7 +76,7 @@ fn as_json(examples: &[Example]) -> Vec<u8> {
 /// The rows of a whole version, through the other layout and back, are that version and no other.
 #[test]
 fn a_whole_version_is_known_again() {
-    let Some(folder) = mmau_folder("a_whole_version_is_known_again") else { return };
+    let Some(folder) = real_data::mmau("a_whole_version_is_known_again") else { return };
     let known = Knowledge::shipped().unwrap();
     let dir = tempdir().unwrap();
     for (date, commit) in [("2025-01-28", "a5cd89af"), ("2025-08-09", "f0a4a97d")] {
@@ -96,7 +88,81 @@ fn a_whole_version_is_known_again() {
         assert_eq!(found, plain);
         let identity = identify(&as_json(&found), "q.json", &known).unwrap();
         identity.expect(commit, &known).unwrap();
+
+        // And so it is known without that way round.
+        let identity = identify_parquet(&file, &known).unwrap();
+        identity.expect(commit, &known).unwrap();
+        assert_eq!((identity.verdict, identity.dress), (Verdict::Same, vec![Dress::Parquet]));
+        assert_eq!((identity.compare.len(), identity.contents.rows), (1, 1000));
+        let own = Sha256::of_file(&file).unwrap();
+        assert_eq!(identity.sha256, own);
+        let version = known.versions.versions.iter().find(|v| v.commit.as_str().starts_with(commit)).unwrap();
+        let found = counted(&file, own.clone()).unwrap();
+        assert_eq!((found.format, &found.sha256, found.packed), ("mmau", &version.sha256, Some(own)));
+        let name = file.to_str().unwrap();
+        let text = aqa(["identify", name, "--expect", commit]).succeeds();
+        assert!(text.starts_with(&format!("{name}: MMAU test-mini of {date} (commit {}) in", &commit[..7])), "{text}");
+
+        // Another order is the same version; a part, or one other answer, is not.
+        let turned: Vec<Row> = rows.iter().rev().cloned().collect();
+        write(&file, LAYOUT, &turned, 100, Compression::SNAPPY);
+        let identity = identify_parquet(&file, &known).unwrap();
+        assert_eq!((identity.verdict, identity.dress), (Verdict::Same, vec![Dress::Parquet, Dress::Reordered]));
+        write(&file, LAYOUT, &turned[..999], 100, Compression::SNAPPY);
+        assert_eq!(identify_parquet(&file, &known).unwrap().verdict, Verdict::Part);
+        let own = Sha256::of_file(&file).unwrap();
+        assert_eq!(counted(&file, own.clone()).unwrap().sha256, own, "a part of a version is no version");
+        let mut other = rows.clone();
+        let choices = other[7].choices.clone().unwrap();
+        other[7].answer = choices.into_iter().find(|choice| *choice != other[7].answer).unwrap();
+        write(&file, LAYOUT, &other, 1000, Compression::SNAPPY);
+        let identity = identify_parquet(&file, &known).unwrap();
+        assert_eq!((identity.verdict, identity.difference.unwrap().fields["answer"].len()), (Verdict::Near, 1));
+        assert!(counted(&file, Sha256::of_file(&file).unwrap()).unwrap().packed.is_none());
     }
+}
+
+/// Rows on a Parquet file stand beside rows on the JSON file whose rows it has, with the same claims and floors; and the table says what was read.
+#[test]
+fn rows_on_a_packed_version_stand_in_its_table() {
+    let Some(folder) = real_data::mmau("rows_on_a_packed_version_stand_in_its_table") else { return };
+    let json = fs::canonicalize(folder.join("mmau-test-mini.2025-03-25.json")).unwrap();
+    let predictions = fs::canonicalize(folder.join("predictions/r1-aqa.json")).unwrap();
+    let plain = mmau::load(&json, Path::new("")).unwrap();
+    let dir = tempdir().unwrap();
+    let rows: Vec<Row> = plain.iter().map(|e| packed(&e.row, b"a clip".to_vec())).collect();
+    let file = dir.path().join("q.parquet");
+    write(&file, LAYOUT, &rows, 1000, Compression::SNAPPY);
+    let (json, predictions, pins) =
+        (json.display(), predictions.display(), [&json, &file].map(|path| Sha256::of_file(path).unwrap().to_string()));
+    let recipe = format!(
+        r#"name: both
+title: "Both"
+seed: 1
+data:
+  sets:
+    plain: {{format: mmau, file: {json}, sha256: {}, audio: nowhere}}
+    packed: {{format: mmau-parquet, file: q.parquet, sha256: {}}}
+scores:
+  - {{name: one, label: "On JSON", file: {predictions}, data: plain, rule: official}}
+  - {{name: two, label: "On Parquet", file: {predictions}, data: packed, rule: official}}
+"#,
+        pins[0], pins[1]
+    );
+    let path = dir.path().join("both.yaml");
+    fs::write(&path, recipe).unwrap();
+    let run = dir.path().join("run");
+    let table = aqa(["reproduce", path.to_str().unwrap(), "--run-dir", run.to_str().unwrap()]).succeeds();
+    assert_eq!(table.lines().filter(|line| line.starts_with("## ")).count(), 1, "one table: {table}");
+    let cells = |label: &str| -> Vec<String> {
+        let line =
+            table.lines().find(|line| line.starts_with(&format!("| {label} "))).unwrap_or_else(|| panic!("{table}"));
+        line.split(" | ").skip(1).map(str::to_owned).collect()
+    };
+    assert_eq!(cells("On JSON"), cells("On Parquet"));
+    assert!(table.contains("64.50"), "as published: {table}");
+    let says = format!("On Parquet: read from a Parquet file with these rows, sha256 `{}`.", pins[1]);
+    assert!(table.contains(&says) && !table.contains("On JSON: read from a Parquet"), "{table}");
 }
 
 #[test]

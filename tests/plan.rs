@@ -75,3 +75,47 @@ fn up_to_a_stage_is_that_stage_and_what_it_needs() {
     assert_eq!(names("held-out-sft"), ["init", "data-train-sft", "sft", "data-held-out", "held-out-sft"]);
     assert!(plan.up_to("nothing").is_none());
 }
+
+/// A recipe that trains, evaluates and scores files: the files come last, and change nothing of what is trained and evaluated.
+#[test]
+fn files_that_are_scored_beside_training_are_stages_of_their_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = std::fs::read_to_string("recipes/quickstart.yaml").unwrap();
+    let plain = text.replace("data/", concat!(env!("CARGO_MANIFEST_DIR"), "/recipes/data/"));
+    let plan = |more: &str| {
+        let path = dir.path().join("mixed.yaml");
+        std::fs::write(&path, plain.clone() + more).unwrap();
+        plan::build(&recipe::load(&path, &[]).unwrap_or_else(|e| panic!("{e}")), None).unwrap()
+    };
+    let scored = |pin: &str, data: &str| {
+        format!("\nscores:\n  - {{name: theirs, label: \"Theirs\", file: p.json{pin}, data: {data}, rule: official}}\n")
+    };
+    let (alone, mixed) = (plan(""), plan(&scored("", "held-out")));
+    let names = |plan: &Plan| plan.stages.iter().map(|s| s.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&mixed), [names(&alone), vec!["theirs".to_owned()]].concat(), "last, and nothing else is new");
+    for (own, with) in alone.stages.iter().zip(&mixed.stages) {
+        assert_eq!(own.fingerprint, with.fingerprint, "{}: a file beside it is none of its inputs", own.name);
+    }
+    let stage = mixed.stages.last().unwrap();
+    assert_eq!(stage.work.kind(), "score");
+    let questions = mixed.stages.iter().position(|s| s.name == "data-held-out").unwrap();
+    assert_eq!(stage.work.needs(), [questions], "the questions that an earlier stage makes, and no policy");
+
+    let theirs = |plan: &Plan| plan.stages.last().unwrap().fingerprint.clone();
+    let pinned = |c: char| scored(&format!(", sha256: \"{}\"", c.to_string().repeat(64)), "held-out");
+    assert_eq!(theirs(&plan(&pinned('a'))), theirs(&plan(&pinned('a'))));
+    assert_ne!(theirs(&plan(&pinned('a'))), theirs(&plan(&pinned('b'))), "another pin, another stage");
+    assert_ne!(
+        theirs(&plan(&pinned('a'))),
+        theirs(&plan(&pinned('a').replace("held-out", "train-sft"))),
+        "other questions"
+    );
+    // A file that nobody pinned is named by what is there.
+    std::fs::write(dir.path().join("p.json"), "[]").unwrap();
+    let there = plan(&scored("", "held-out"));
+    assert_ne!(theirs(&there), theirs(&mixed));
+    std::fs::write(dir.path().join("p.json"), "[ ]").unwrap();
+    assert_ne!(theirs(&plan(&scored("", "held-out"))), theirs(&there));
+    let text = mixed.to_text(Path::new("runs/none"), None).unwrap();
+    assert!(text.contains("theirs") && text.contains("score") && text.contains("grpo"), "{text}");
+}

@@ -113,6 +113,13 @@ fn the_command_writes_the_lines_and_says_what_became_of_every_row() {
     fails(run(&questions, &at("empty"), &[]), 4);
     fs::write(at("other.json"), r#"[{"id": "x", "question": "?"}]"#).unwrap();
     fails(run(&at("other.json"), &audio, &[]), 2);
+    // gijs/avqa-processed as `hf download` leaves it, and a split of it.
+    fs::create_dir_all(at("processed/train")).unwrap();
+    fs::write(at("processed/dataset_dict.json"), r#"{"splits": ["train", "val"]}"#).unwrap();
+    fs::write(at("processed/train/data-00000-of-00110.arrow"), "").unwrap();
+    fs::write(at("processed/train/state.json"), "{}").unwrap();
+    fails(run(&questions, &at("processed"), &[]), 4);
+    fails(run(&questions, &at("processed/train"), &[]), 4);
     // Another clip, other lines: the file that is there is not overwritten.
     fs::write(clips.join("c_1.wav"), "").unwrap();
     fails(run(&questions, &audio, &[]), 2);

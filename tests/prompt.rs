@@ -174,6 +174,31 @@ fn placeholders_and_clips_must_agree() {
     assert!(error.contains("deaf") && error.contains("expected 1") && error.contains("found 0"), "{error}");
 }
 
+#[test]
+fn a_system_turn_stands_where_the_template_s_own_would() {
+    let plain = ChatTemplate::qwen2_audio().unwrap().render("what?", 1).unwrap();
+    let own = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n";
+    let rest = plain.strip_prefix(own).unwrap();
+    let text = "Respond in <THINK> & <RESPONSE>: \"it's\" {{ 1 }} {% raw %}.";
+    let many =
+        || ChatTemplate::compile("many".into(), std::fs::read_to_string(parity().join("many_lines.jinja")).unwrap());
+    let named = ChatTemplate::qwen2_audio().unwrap().with_system(Some(text)).render("what?", 1).unwrap();
+    assert_eq!(named, format!("<|im_start|>system\n{text}<|im_end|>\n{rest}"), "as it is written, and rendered once");
+    assert_eq!(ChatTemplate::qwen2_audio().unwrap().with_system(None).render("what?", 1).unwrap(), plain);
+    let theirs = ChatTemplate::load(&parity().join("tokenizer")).unwrap();
+    let theirs = theirs.with_system(Some("You are a helpful assistant."));
+    assert_eq!(theirs.render("what?", 1).unwrap(), plain, "the published template's own words, given");
+    assert!(many().unwrap().with_system(Some("Be brief.")).render("what?", 1).unwrap().contains("Be brief."));
+
+    let error = ChatTemplate::qwen2_audio().unwrap().with_system(Some("a <|AUDIO|> b")).render("what?", 1).unwrap_err();
+    assert!(error.to_string().contains("system turn") && error.to_string().contains("a <|AUDIO|> b"), "{error}");
+    let dropped = "{% for m in messages if m.role == 'user' %}<|AUDIO|>{% endfor %}";
+    let dropped = ChatTemplate::compile("drops.jinja".into(), dropped.into()).unwrap().with_system(Some("Be brief."));
+    let error = dropped.render("what?", 1).unwrap_err();
+    assert_eq!(error.exit_code(), 4);
+    assert!(error.to_string().contains("drops.jinja") && error.to_string().contains("Be brief."), "{error}");
+}
+
 /// Qwen2-Audio's published template is written on one line; `many_lines.jinja` has its idioms on many, as newer checkpoints do.
 #[test]
 fn a_template_of_many_lines_reads_as_in_transformers() {
@@ -224,14 +249,15 @@ fn the_checkpoint_s_template_is_found_where_it_is() {
 }
 
 #[test]
-fn special_tokens_are_read_and_never_assumed() {
+fn special_tokens_are_what_the_files_say() {
     let made = tempfile::tempdir().unwrap();
     let source = parity().join("tokenizer");
     let write = |name: &str, value: Value| std::fs::write(made.path().join(name), value.to_string()).unwrap();
     let load = || TextTokenizer::load(made.path()).map(|t| (t.eos_id(), t.pad_id())).map_err(|e| e.to_string());
     assert!(load().unwrap_err().contains("tokenizer.json"));
     std::fs::copy(source.join("tokenizer.json"), made.path().join("tokenizer.json")).unwrap();
-    assert!(load().unwrap_err().contains("expected eos_token"));
+    write("special_tokens_map.json", json!({"pad_token": "<|im_end|>"}));
+    assert!(load().unwrap_err().contains("expected eos_token"), "not assumed where a file could say it");
     write("special_tokens_map.json", json!({"eos_token": "<|endoftext|>", "pad_token": {"content": "<|im_end|>"}}));
     assert_eq!(load().unwrap(), (380, 382), "whatever the files say");
     write("tokenizer_config.json", json!({"eos_token": "<|im_end|>", "add_bos_token": false, "bos_token": null}));
@@ -239,4 +265,31 @@ fn special_tokens_are_read_and_never_assumed() {
     assert!(error.contains("<|im_end|>") && error.contains("<|endoftext|>"), "{error}");
     write("special_tokens_map.json", json!({"pad_token": "<pad>"}));
     assert!(load().unwrap_err().contains("expected the token <pad>"));
+}
+
+/// A folder with the parity tokenizer, and these files of it.
+fn tokenizer_with(files: &[&str]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for file in files {
+        std::fs::copy(parity().join("tokenizer").join(file), dir.path().join(file)).unwrap();
+    }
+    dir
+}
+
+/// zhifeixie/Audio-Reasoner has `tokenizer.json` and neither file that names its special tokens.
+#[test]
+fn a_checkpoint_without_the_files_that_name_ends_has_qwen2_s() {
+    let dir = tokenizer_with(&["tokenizer.json"]);
+    let bare = TextTokenizer::load(dir.path()).unwrap();
+    let id = |token: &str| bare.token_id(token).unwrap();
+    assert_eq!((bare.eos_id(), bare.pad_id()), (id("<|endoftext|>"), id("<|endoftext|>")));
+    assert_eq!(bare.ends(), [id("<|im_end|>"), id("<|endoftext|>")], "a turn ends, too");
+
+    let named = TextTokenizer::load(&parity().join("tokenizer")).unwrap();
+    assert_eq!(named.ends(), [named.eos_id()], "where a file names the end, that one alone");
+
+    // A file that is there and does not say is not made up for.
+    std::fs::write(dir.path().join("tokenizer_config.json"), "{}").unwrap();
+    let error = TextTokenizer::load(dir.path()).err().unwrap();
+    assert!(error.to_string().contains("expected eos_token"), "{error}");
 }

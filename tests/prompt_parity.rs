@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 mod measured;
+mod real_data;
 
 const STYLES: [PromptStyle; 3] = [PromptStyle::R1Aqa1, PromptStyle::R1Aqa2, PromptStyle::R1Aqa3];
 
@@ -106,12 +107,7 @@ fn training_asks_about_the_audio_where_avqa_asks_about_the_video() {
 
 #[test]
 fn every_real_question_is_asked_as_the_reference_asks_it() {
-    let shared = std::env::var("AQA_SHARED").unwrap_or_else(|_| "../shared".into());
-    let folder = Path::new(&shared).join("data/mmau");
-    if !folder.is_dir() {
-        eprintln!("skipped every_real_question_is_asked_as_the_reference_asks_it: {} is not there", folder.display());
-        return;
-    }
+    let Some(folder) = real_data::mmau("every_real_question_is_asked_as_the_reference_asks_it") else { return };
     let fixture = fixture("questions.json");
     let encoder = Encoder::of(&fixture);
     let digits = fixture["digits"].as_u64().unwrap() as usize;

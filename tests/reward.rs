@@ -192,12 +192,31 @@ fn the_answer_is_the_first_block_within_a_line() {
 /// Each way to take an answer differs from each other one somewhere.
 #[test]
 fn ways_to_take_an_answer_differ_where_they_should() {
-    let ways =
-        [Extract::AnswerTag, Extract::AnswerTagDotall, Extract::LastAnswerTag, Extract::AfterThink, Extract::Whole];
-    let text = "<think><answer>a\nb</answer> <answer>c</answer></think> <answer>d</answer> <answer>e</answer>";
-    assert_eq!(ways.map(|how| extract(how, text)), ["c", "a\nb", "e", "d", text]);
+    let ways = [
+        Extract::AnswerTag,
+        Extract::AnswerTagDotall,
+        Extract::LastAnswerTag,
+        Extract::AfterThink,
+        Extract::ResponseTag,
+        Extract::Whole,
+    ];
+    let text = "<think><answer>a\nb</answer> <answer>c</answer></think> <answer>d</answer> <answer>e</answer><RESPONSE>\nf\n</RESPONSE>";
+    assert_eq!(ways.map(|how| extract(how, text)), ["c", "a\nb", "e", "d", "f", text]);
     for how in ways {
         assert_eq!(extract(how, " Man\n"), "Man", "without tags the whole text counts");
+    }
+}
+
+/// Audio-Reasoner thinks first; what it thinks names the other options, and does not count.
+#[test]
+fn the_response_is_what_stands_in_its_tags() {
+    let thought = "<THINK>\n<PLANNING>a or b</PLANNING>\n<SUMMARY>b</SUMMARY>\n</THINK>\n";
+    let take = |text: &str| extract(Extract::ResponseTag, &format!("{thought}{text}"));
+    assert_eq!(take("<RESPONSE>\nThe answer is b.\nSure.\n</RESPONSE>"), "The answer is b.\nSure.");
+    assert_eq!(take("<RESPONSE>b</RESPONSE> <RESPONSE>a</RESPONSE>"), "b", "the first");
+    assert_eq!(take("<RESPONSE></RESPONSE>"), "", "an empty one is no answer");
+    for open in ["<RESPONSE>b", "<response>b</response>", "b</RESPONSE>", "b"] {
+        assert_eq!(take(open), format!("{thought}{open}"), "else the whole text");
     }
 }
 

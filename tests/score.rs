@@ -5,24 +5,16 @@ use aqa_bench::data::mmau;
 use aqa_bench::recipe::{Extract, Rule};
 use aqa_bench::score::{Judged, Ledger, Score, Verdict, extract, floors, official, score_file, score_rows};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 mod measured;
+mod real_data;
+
+use real_data::mmau as mmau_folder;
 
 fn python(name: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity/score").join(name);
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
-}
-
-/// The folder of MMAU's files; says which test is skipped where it is absent.
-fn mmau_folder(test: &str) -> Option<PathBuf> {
-    let shared = std::env::var("AQA_SHARED").unwrap_or_else(|_| "../shared".into());
-    let folder = Path::new(&shared).join("data/mmau");
-    if !folder.is_dir() {
-        eprintln!("skipped {test}: AQA_SHARED is absent");
-        return None;
-    }
-    Some(folder)
 }
 
 #[test]

@@ -276,6 +276,7 @@ fn evaluations_ask_the_questions_of_the_papers_time_and_of_today() {
         ("eval-r1-aqa", "mispeech/r1-aqa", "r1-aqa-2", Extract::AnswerTag),
         ("eval-qwen2-audio", "Qwen/Qwen2-Audio-7B-Instruct", "mmau", Extract::Whole),
         ("eval-zero-shot-cot", "Qwen/Qwen2-Audio-7B-Instruct", "r1-aqa-3", Extract::AfterThink),
+        ("eval-audio-reasoner", "zhifeixie/Audio-Reasoner", "r1-aqa-1", Extract::ResponseTag),
     ] {
         let recipe = load(name);
         let Model::Checkpoint(model) = &recipe.model else { panic!() };
@@ -292,10 +293,33 @@ fn evaluations_ask_the_questions_of_the_papers_time_and_of_today() {
         assert_eq!(sets, [PAPER_ERA, CURRENT], "{name}");
         for eval in &recipe.eval {
             assert_eq!((serde_json::to_value(eval.prompt).unwrap(), eval.extract), (prompt.into(), extract), "{name}");
-            assert!(eval.decoding.do_sample && eval.decoding.temperature.is_none(), "the checkpoint's own decoding");
+            let own = eval.decoding.do_sample && eval.decoding.temperature.is_none();
+            assert!(own || name == "eval-audio-reasoner", "{name}: the checkpoint's own decoding");
         }
         assert!(recipe.report.expect.iter().all(|e| e.eval == "paper-era"), "claims are of the paper's time");
     }
+}
+
+/// What its authors published is in the recipe; a system turn is part of the stage's name, and a stage without one keeps the name it had.
+#[test]
+fn audio_reasoner_is_asked_as_its_authors_ask() {
+    let recipe = load("eval-audio-reasoner");
+    let Model::Checkpoint(model) = &recipe.model else { panic!() };
+    let revision = model.revision.as_ref().unwrap().whole().unwrap();
+    assert!(revision.as_str().starts_with("f38198d"), "as the hub's page shows it");
+    for eval in &recipe.eval {
+        assert_eq!((eval.decoding.do_sample, eval.decoding.max_new_tokens), (false, 2048));
+        let system = eval.system.as_deref().unwrap();
+        for part in ["two parts: <THINK> and <RESPONSE>", "<PLANNING>, <CAPTION>, <REASONING>, and <SUMMARY>."] {
+            assert!(system.contains(part), "{system}");
+        }
+    }
+    let print = |recipe: &Recipe| planned(recipe).stage("paper-era").unwrap().fingerprint.clone();
+    let (mut other, mut none) = (recipe.clone(), recipe.clone());
+    other.eval[0].system = Some("Be brief.".into());
+    none.eval[0].system = None;
+    assert!(print(&recipe) != print(&other) && print(&recipe) != print(&none) && print(&other) != print(&none));
+    assert!(!serde_json::to_string(&none.eval[0]).unwrap().contains("system"), "what is not set is not named");
 }
 
 #[test]

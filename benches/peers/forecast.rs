@@ -45,6 +45,7 @@ fn evaluate(batch_size: usize, max_new_tokens: usize) -> Eval {
         from: "model".into(),
         at_step: None,
         data: "bench".into(),
+        system: None,
         prompt: PromptStyle::R1Aqa2,
         decoding: Decoding {
             do_sample: false,

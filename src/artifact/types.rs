@@ -106,12 +106,19 @@ pub struct EvalRecord {
     pub dataset_format: String,
     /// Name of the data set in the recipe.
     pub dataset: String,
-    /// SHA-256 of the questions file: decides which rows may share a table.
+    /// SHA-256 of the questions file, or of the version of MMAU whose rows it has (see `packed`): decides which rows may share a table.
     pub dataset_sha256: Sha256,
+    /// SHA-256 of the Parquet file that the questions were read from, where its rows are all of those of a known version of MMAU and no others:
+    /// `dataset_format` and `dataset_sha256` are that version's then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packed: Option<Sha256>,
     /// Questions of the data set that were asked (`--limit` makes it fewer than the data set has).
     pub asked: u64,
     /// Questions of the data set.
     pub questions: u64,
+    /// The system turn that the recipe gave; absent where that was the chat template's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<String>,
     /// Prompt style, e.g. `r1-aqa-2`; empty where a file was scored.
     pub prompt: String,
     /// How tokens were chosen, one line: `greedy, 16 new tokens`; empty where a file was scored.

@@ -37,8 +37,8 @@ pub(super) fn bring(recipe: &Recipe, plan: &Plan) -> Result<()> {
     }
 }
 
-/// Writes the lock of a recipe, or says what would change.
-pub(super) fn lock(args: &RecipeArgs) -> Result<()> {
+/// Writes the lock of a recipe, or says what would change. `again`: what the cache has without a pin is asked for anew.
+pub(super) fn lock(args: &RecipeArgs, again: bool) -> Result<()> {
     let places = |set: &String| set.starts_with("data.dir=") || set.starts_with("data.sets.");
     if args.limit.is_some() || !args.sets.iter().all(places) {
         let way_out = "it is about the recipe as it is; --set may only say where its data are (data.dir, data.sets)";
@@ -47,7 +47,7 @@ pub(super) fn lock(args: &RecipeArgs) -> Result<()> {
     let recipe = crate::recipe::load(&args.recipe, &args.sets)?;
     let plan = planning::build(&recipe, None)?;
     let before = Lock::of(&recipe.path, &recipe.name)?;
-    let lock = lock::make(&plan, &Fetcher::from_env()?)?;
+    let lock = lock::make(&plan, &Fetcher::new(Settings { refetch: again, ..Settings::from_env()? }))?;
     if let Some(before) = &before {
         let differences = lock::differ(before, &lock)?;
         if differences.is_empty() {

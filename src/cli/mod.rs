@@ -100,6 +100,9 @@ enum Command {
     Lock {
         #[command(flatten)]
         recipe: RecipeArgs,
+        /// Ask again for files that nobody pinned, though the cache has what their addresses gave before
+        #[arg(long)]
+        again: bool,
     },
     /// Which pins of two locks differ
     Compare {
@@ -342,7 +345,7 @@ fn answer(command: Command) -> Result<()> {
         Command::Plan { recipe, memory, format } => plan::plan(&recipe, memory.as_deref(), format),
         Command::Verify { recipe, format } => plan::verify(&recipe, format),
         Command::Fetch { recipe, again } => fetch::fetch(&recipe, again),
-        Command::Lock { recipe } => fetch::lock(&recipe),
+        Command::Lock { recipe, again } => fetch::lock(&recipe, again),
         Command::Compare { locks, format } => fetch::compare(&locks[0], &locks[1], format),
         Command::Score { file, rule: RuleArg::Official, dataset, format } => {
             score::run(&file, dataset.as_deref(), format)

@@ -33,7 +33,7 @@ pub(super) struct AvqaArgs {
 pub(super) fn run(What::Avqa(args): &What) -> Result<()> {
     let name = args.questions.display().to_string();
     let bytes = std::fs::read(&args.questions).inputs(|| format!("cannot read {name}"))?;
-    let prepared = prepare::avqa(&bytes, &name, &prepare::file_names(&args.audio)?)?;
+    let prepared = prepare::avqa(&bytes, &name, &prepare::clips(&args.audio)?)?;
     keep(&args.out, prepared.lines.as_bytes())?;
     match args.format {
         Format::Text => print(&prepared.to_text(&args.out.display().to_string())),

@@ -43,7 +43,7 @@ fn prepared(bytes: &[u8], name: &str, audio_dir: &Path) -> Result<Option<Prepare
     if !array {
         return Ok(None);
     }
-    prepare::avqa(bytes, name, &prepare::file_names(audio_dir)?).map(Some)
+    prepare::avqa(bytes, name, &prepare::clips(audio_dir)?).map(Some)
 }
 
 /// Reads the content of a training file; `name` names it in messages. See [`load`].

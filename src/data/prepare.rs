@@ -115,6 +115,27 @@ pub fn avqa(bytes: &[u8], name: &str, clips: &HashSet<String>) -> Result<Prepare
     })
 }
 
+/// The names of the clips in a folder.
+///
+/// # Errors
+/// Exit code 4: the folder cannot be read, or is one of Arrow files with the clips in them, as gijs/avqa-processed on the hub.
+pub fn clips(folder: &Path) -> Result<HashSet<String>> {
+    let names = file_names(folder)?;
+    if is_arrow(folder, &names) {
+        return Err(Error::inputs(format!(
+            "{}: expected a folder of clips, found Arrow files with the clips in them, as in gijs/avqa-processed, which are not read (docs/recipes.md says how to take them out, and which copy has them as files)",
+            folder.display()
+        )));
+    }
+    Ok(names)
+}
+
+/// Whether a folder is what the `datasets` library saves to a disk: the folders of its splits, or one of them.
+fn is_arrow(folder: &Path, names: &HashSet<String>) -> bool {
+    let arrow = |name: &String| name.ends_with(".arrow");
+    names.contains("dataset_dict.json") || (names.iter().any(arrow) && folder.join("state.json").is_file())
+}
+
 /// The names of the files in a folder. One reading of the folder is quicker than asking for each of 40 000 clips.
 ///
 /// # Errors

@@ -8,7 +8,7 @@ use super::{Fetcher, Known, disk};
 use crate::error::{Error, Result};
 use crate::pins::{Pin, Sha256};
 use crate::progress::say;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 impl Fetcher {
     /// Gets a file by its `https` address, verifies it, and says where it is. One that is there is verified again, not fetched.
@@ -67,19 +67,21 @@ impl Fetcher {
         Known { missing_files: usize::from(!path.is_file()), path, bytes, missing_bytes: 0 }
     }
 
-    /// Gets a file that nobody has pinned yet, and says what it is. It is kept like any other; an interrupted download goes on.
+    /// Gets a file that nobody has pinned yet, and says what it is. It is kept like any other, and an interrupted download goes on. Where an earlier call
+    /// got it from this address and what it kept is still that, the server is not asked, unless [`refetch`](super::Settings::refetch) is set.
     ///
     /// # Errors
     /// As [`Fetcher::url`].
     pub fn learn(&self, address: &Address) -> Result<(Sha256, PathBuf)> {
-        let (what, open): (String, Box<Open<'_>>) = match address {
+        let (whole, what, open): (String, String, Box<Open<'_>>) = match address {
             Address::Url(url) => {
                 let what = shown(url);
                 let (ask, url) = (what.clone(), url.clone());
+                let whole = url.clone();
                 let open = move |offset: u64, if_range: Option<&str>| {
                     self.client.get(&Ask { url: &url, what: &ask, hub: None, offset, if_range })
                 };
-                (what, Box::new(open))
+                (whole, what, Box::new(open))
             }
             Address::Drive(id) => {
                 let what = format!("drive://{id}");
@@ -87,15 +89,21 @@ impl Fetcher {
                 let open = move |offset: u64, if_range: Option<&str>| {
                     drive::open(&self.client, &self.settings.drive, &id, &ask, offset, if_range)
                 };
-                (what, Box::new(open))
+                (what.clone(), what, Box::new(open))
             }
             Address::Hub(..) | Address::Path(_) => {
                 return Err(Error::internal("only files from elsewhere are learnt: the hub names hashes itself"));
             }
         };
-        self.online(&what, "its hash is not known yet")?;
-        let name = Sha256::of(what.as_bytes());
+        // Named by the whole address, a query included: another one is another file.
+        let name = Sha256::of(whole.as_bytes());
         let target = self.settings.own_cache.join("learnt").join(name.as_str());
+        let note = beside(&target, ".sha256");
+        if let Some(found) = self.learnt(&note)?.filter(|_| !self.settings.refetch || self.settings.offline) {
+            say(format_args!("{what}: taken from the cache as it was fetched before, sha256 {}", found.0));
+            return Ok(found);
+        }
+        self.online(&what, "its hash is not known yet")?;
         // A whole one of an earlier process may be out of date.
         disk::remove(&target)?;
         let lock = self.own_lock(name.as_str());
@@ -115,7 +123,18 @@ impl Fetcher {
         let path = self.kept(&Pin::Sha256(sha256.clone()));
         disk::make_parent(&path)?;
         std::fs::rename(&target, &path).map_err(|e| disk::failed("rename", &target, &e))?;
+        std::fs::write(&note, sha256.as_str()).map_err(|e| disk::failed("write", &note, &e))?;
         Ok((sha256, path))
+    }
+
+    /// What a note says that an address had, where the kept file is still that. A note that is none, or of a file that was changed or removed since, is
+    /// as good as none.
+    fn learnt(&self, note: &Path) -> Result<Option<(Sha256, PathBuf)>> {
+        let Ok(text) = std::fs::read_to_string(note) else { return Ok(None) };
+        let Ok(sha256) = Sha256::parse(text.trim()) else { return Ok(None) };
+        let pin = Pin::Sha256(sha256.clone());
+        let path = self.kept(&pin);
+        Ok((path.is_file() && self.damage(&pin)?.is_none()).then_some((sha256, path)))
     }
 
     /// Where the file of a pin is, or will be.

@@ -6,6 +6,7 @@
 mod address;
 mod archive;
 mod bounded;
+mod caches;
 mod client;
 mod commit;
 mod disk;
@@ -23,6 +24,7 @@ mod unpacked;
 
 pub use address::{Address, HubRepo, RepoKind};
 pub use archive::{Limits, unpack};
+pub use caches::{CacheState, Held};
 pub use hub::Snapshot;
 pub use manifest::verify_unpacked;
 pub use settings::{Retry, Settings, Token};

@@ -74,7 +74,7 @@ impl Checkpoint {
         check_features(dir)?;
         let generation_config = optional_json(dir, "generation_config.json")?.unwrap_or_else(|| json!({}));
         let eos = match generation_config.get("eos_token_id") {
-            None | Some(Value::Null) => Some(vec![i64::from(tokenizer.eos_id())]),
+            None | Some(Value::Null) => Some(tokenizer.ends().iter().map(|&id| i64::from(id)).collect()),
             Some(Value::Array(ids)) => ids.iter().map(Value::as_i64).collect(),
             Some(id) => id.as_i64().map(|id| vec![id]),
         };

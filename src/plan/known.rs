@@ -6,8 +6,12 @@ use crate::error::{Context, Result};
 /// The published configuration of Qwen2-Audio-7B-Instruct, whose shape its descendants share.
 const QWEN2_AUDIO_7B: &str = include_str!("../../recipes/data/qwen2-audio-7b-instruct/config.json");
 /// Repositories with that shape.
-const OF_ITS_SHAPE: [&str; 3] =
-    ["hf://models/Qwen/Qwen2-Audio-7B-Instruct", "hf://models/Qwen/Qwen2-Audio-7B", "hf://models/mispeech/r1-aqa"];
+const OF_ITS_SHAPE: [&str; 4] = [
+    "hf://models/Qwen/Qwen2-Audio-7B-Instruct",
+    "hf://models/Qwen/Qwen2-Audio-7B",
+    "hf://models/mispeech/r1-aqa",
+    "hf://models/zhifeixie/Audio-Reasoner",
+];
 
 /// The configuration that a repository is known to have; `None` for one that is not known.
 ///

@@ -41,6 +41,7 @@ pub struct ChatTemplate {
     environment: Environment<'static>,
     source: String,
     specials: serde_json::Map<String, Value>,
+    system: Option<String>,
 }
 
 impl ChatTemplate {
@@ -106,7 +107,12 @@ impl ChatTemplate {
         environment
             .add_template_owned("chat", text)
             .inputs(|| format!("{source}: expected a Jinja template that minijinja compiles"))?;
-        Ok(Self { environment, source, specials: serde_json::Map::new() })
+        Ok(Self { environment, source, specials: serde_json::Map::new(), system: None })
+    }
+
+    /// The same template, with this system turn before every user turn; `None` leaves that to the template.
+    pub fn with_system(self, system: Option<&str>) -> Self {
+        Self { system: system.map(str::to_owned), ..self }
     }
 
     /// Where the template came from: a file, or Qwen2-Audio's own.
@@ -114,22 +120,25 @@ impl ChatTemplate {
         &self.source
     }
 
-    /// Renders one user turn, `audios` clips followed by `text`, with the template's default system turn and the opening of the
-    /// assistant's turn.
+    /// Renders one user turn, `audios` clips followed by `text`, behind the system turn (of [`ChatTemplate::with_system`], else the template's own)
+    /// and before the opening of the assistant's turn.
     ///
     /// # Errors
-    /// A text that itself holds the placeholder `<|AUDIO|>`; a template that fails, or that leaves another number of
+    /// A text that itself holds the placeholder `<|AUDIO|>`; a template that fails, that drops the system turn, or that leaves another number of
     /// placeholders than there are clips.
     pub fn render(&self, text: &str, audios: usize) -> Result<String> {
-        if text.contains(AUDIO) {
-            return Err(Error::inputs(format!(
-                "the text of the question holds the placeholder {AUDIO}, which only the template may write: {text:?}"
-            )));
+        for (what, text) in [("question", text), ("system turn", self.system.as_deref().unwrap_or_default())] {
+            if text.contains(AUDIO) {
+                return Err(Error::inputs(format!(
+                    "the text of the {what} holds the placeholder {AUDIO}, which only the template may write: {text:?}"
+                )));
+            }
         }
         let clip = json!({"type": "audio", "audio_url": "clip"});
         let mut content = vec![clip; audios];
         content.push(json!({"type": "text", "text": text}));
-        let messages = json!([{"role": "user", "content": content}]);
+        let system = self.system.iter().map(|text| json!({"role": "system", "content": text}));
+        let messages: Vec<Value> = system.chain([json!({"role": "user", "content": content})]).collect();
         let template = self.environment.get_template("chat").internal(|| self.source.clone())?;
         let rendered = template
             .render(context! {
@@ -142,6 +151,12 @@ impl ChatTemplate {
         if found != audios {
             return Err(Error::inputs(format!(
                 "{}: expected {audios} {AUDIO} in the rendered prompt, one a clip, found {found}",
+                self.source
+            )));
+        }
+        if let Some(system) = self.system.as_deref().filter(|system| !rendered.contains(system.trim())) {
+            return Err(Error::inputs(format!(
+                "{}: the template does not write the system turn that the recipe asks for: {system:?}",
                 self.source
             )));
         }

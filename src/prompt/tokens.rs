@@ -1,6 +1,7 @@
 //! The tokenizer of a checkpoint: text to ids and back, and the places that audio takes.
 
 use crate::error::{Context, Error, Result};
+use crate::progress::say;
 use serde_json::{Map, Value};
 use std::path::Path;
 use tokenizers::Tokenizer;
@@ -12,10 +13,18 @@ pub const AUDIO_BOS: &str = "<|audio_bos|>";
 /// Closes a clip.
 pub const AUDIO_EOS: &str = "<|audio_eos|>";
 
+/// The files that name special tokens.
+const NAMING: [&str; 2] = ["tokenizer_config.json", "special_tokens_map.json"];
+/// What pads and what ends with Qwen2's tokenizers where a checkpoint brings no file that names it: the defaults of transformers' `Qwen2TokenizerFast`.
+const ENDOFTEXT: &str = "<|endoftext|>";
+/// What closes a turn in Qwen2's templates.
+const TURN_END: &str = "<|im_end|>";
+
 /// A checkpoint's tokenizer with the special tokens that the program needs.
 pub struct TextTokenizer {
     tokenizer: Tokenizer,
     source: String,
+    ends: Vec<u32>,
     eos: u32,
     pad: u32,
     audio: u32,
@@ -23,7 +32,8 @@ pub struct TextTokenizer {
 
 impl TextTokenizer {
     /// Reads `tokenizer.json`, and the names of the end and padding tokens from `tokenizer_config.json` and
-    /// `special_tokens_map.json`.
+    /// `special_tokens_map.json`. A checkpoint that has neither file (zhifeixie/Audio-Reasoner) gets Qwen2's: `<|endoftext|>` for both, as transformers
+    /// would take them.
     ///
     /// # Errors
     /// A file that is missing or malformed; an end or padding token that neither file names, that they name differently, or that
@@ -38,6 +48,7 @@ impl TextTokenizer {
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).inputs(|| source.clone())?;
         let specials = special_tokens(dir)?;
+        let unnamed = NAMING.iter().all(|file| !dir.join(file).is_file());
         let id = |token: &str| {
             tokenizer
                 .token_to_id(token)
@@ -45,6 +56,9 @@ impl TextTokenizer {
         };
         let named = |name: &str| match specials.get(name).and_then(Value::as_str) {
             Some(token) => id(token),
+            None if unnamed => {
+                id(ENDOFTEXT).map_err(|e| e.within(format!("no file of {} names {name}", dir.display())))
+            }
             None => Err(Error::inputs(format!(
                 "{}: expected {name} in tokenizer_config.json or special_tokens_map.json, found none",
                 dir.display()
@@ -53,7 +67,22 @@ impl TextTokenizer {
         let (eos, pad, audio) = (named("eos_token")?, named("pad_token")?, id(AUDIO)?);
         id(AUDIO_BOS)?;
         id(AUDIO_EOS)?;
-        Ok(Self { tokenizer, source, eos, pad, audio })
+        let turn_end = tokenizer.token_to_id(TURN_END).filter(|_| unnamed);
+        if unnamed {
+            let dir = dir.display();
+            say(format_args!(
+                "{dir}: no file names its special tokens, so Qwen2's are taken: {ENDOFTEXT} pads, it and {TURN_END} end"
+            ));
+        }
+        let ends = turn_end.into_iter().chain([eos]).collect();
+        Ok(Self { tokenizer, source, ends, eos, pad, audio })
+    }
+
+    /// The ids that end what the model says, where its `generation_config.json` names none: the one that ends a turn by the tokenizer's own files. Where
+    /// there is no such file, `<|im_end|>` and `<|endoftext|>`, which are the ends of Qwen2-Audio-7B-Instruct: `<|endoftext|>` alone would let it go on
+    /// with a next turn.
+    pub fn ends(&self) -> &[u32] {
+        &self.ends
     }
 
     /// The id that ends a turn, as the tokenizer's own files name it.
@@ -160,7 +189,7 @@ pub(super) fn read_object(path: &Path) -> Result<Option<Map<String, Value>>> {
 /// `content`; the two files must not contradict each other.
 pub(super) fn special_tokens(dir: &Path) -> Result<Map<String, Value>> {
     let mut tokens: Map<String, Value> = Map::new();
-    for file in ["tokenizer_config.json", "special_tokens_map.json"] {
+    for file in NAMING {
         let path = dir.join(file);
         for (name, value) in read_object(&path)?.unwrap_or_default() {
             if !name.ends_with("_token") {

@@ -193,6 +193,7 @@ pub(super) fn eval(eval: wire::Eval) -> Eval {
         from: eval.from,
         at_step: eval.at_step,
         data: eval.data,
+        system: eval.system,
         prompt: eval.prompt,
         decoding: decoding(eval.decoding),
         batch_size: eval.batch_size,

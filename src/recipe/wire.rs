@@ -204,6 +204,7 @@ pub(super) struct Eval {
     pub from: String,
     pub at_step: Option<u64>,
     pub data: String,
+    pub system: Option<String>,
     pub prompt: PromptStyle,
     pub decoding: Decoding,
     pub batch_size: usize,

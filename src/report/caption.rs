@@ -93,6 +93,13 @@ fn data(entries: &[Entry<'_>]) -> Result<Vec<String>> {
         let (sha256, questions) = (&record.dataset_sha256, record.questions);
         lines.insert(format!("Questions{rows}: {what}, {questions} questions, sha256 `{sha256}`."));
     }
+    for entry in entries {
+        let packed = entry.eval.record.packed.as_ref();
+        lines
+            .extend(packed.map(|sha256| {
+                format!("{}: read from a Parquet file with these rows, sha256 `{sha256}`.", entry.label)
+            }));
+    }
     if hashes.len() > 1 {
         let reason = versions::declared(&versions::group(hashes[0])?)?;
         lines.insert(format!("These versions are declared comparable. {reason}"));
@@ -115,7 +122,8 @@ fn settings(record: &EvalRecord) -> String {
     }
     let extract =
         if record.extract.is_empty() { String::new() } else { format!("; answers taken by `{}`", record.extract) };
-    format!("{asked}; prompt `{}`; {}{extract}", record.prompt, record.decoding)
+    let system = record.system.as_ref().map_or_else(String::new, |text| format!(" behind the system turn `{text}`"));
+    format!("{asked}; prompt `{}`{system}; {}{extract}", record.prompt, record.decoding)
 }
 
 fn hearing(record: &EvalRecord) -> String {

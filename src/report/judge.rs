@@ -1,5 +1,6 @@
 //! What reports and goldens ask of prompts and scores, on rows as `predictions.json` has them.
 
+use crate::artifact::EvalRecord;
 use crate::data::{Example, mmau};
 use crate::error::{Context, Error, Result};
 use crate::pins::Sha256;
@@ -61,7 +62,16 @@ pub fn rescore(rows: &[Example], rule: &str, failed: &BTreeSet<&str>) -> Result<
     Ok((score::score_rows(Rule::Official, judged, missing), verdicts))
 }
 
-/// SHA-256 of the prompt that a checkpoint without a chat template of its own is given, before audio tokens are expanded.
+/// The chat template of a checkpoint that has none of its own, with the system turn of an evaluation.
+///
+/// # Errors
+/// As [`ChatTemplate::qwen2_audio`].
+pub fn template(record: &EvalRecord) -> Result<ChatTemplate> {
+    Ok(ChatTemplate::qwen2_audio()?.with_system(record.system.as_deref()))
+}
+
+/// SHA-256 of the prompt that a checkpoint without a chat template of its own is given, before audio tokens are expanded; `template` as [`template`]
+/// gives it.
 ///
 /// # Errors
 /// Exit code 4: an unknown prompt style, or a text that no prompt can hold.

@@ -131,6 +131,7 @@ pub fn extract(how: Extract, output: &str) -> String {
         Extract::AnswerTagDotall => reward::answer_dotall(output),
         Extract::LastAnswerTag => reward::last_answer(output),
         Extract::AfterThink => reward::answer_after_think(output),
+        Extract::ResponseTag => reward::response(output),
         Extract::Whole => crate::prompt::python::strip(output),
     }
     .to_owned()

@@ -6,6 +6,7 @@ pub use run::run;
 
 use crate::artifact::layout::StageFolder;
 use crate::artifact::{EvalRecord, FromFile, SCHEMA, write};
+use crate::data::identify::{Counted, counted};
 use crate::data::{Example, avqa, mmau, mmau_parquet};
 use crate::error::{Context, Error, Result};
 use crate::pins::Sha256;
@@ -20,8 +21,10 @@ use std::path::Path;
 pub struct Questions {
     /// `mmau`, `avqa` or `synthetic`.
     pub format: String,
-    /// SHA-256 of the questions file.
+    /// SHA-256 of the questions file, or of the version of MMAU whose rows it has.
     pub sha256: Sha256,
+    /// SHA-256 of the Parquet file that has them.
+    pub packed: Option<Sha256>,
     /// All of them, in the order of the file.
     pub all: Vec<Example>,
 }
@@ -44,7 +47,12 @@ impl Questions {
             Data::MmauParquet { .. } => mmau_parquet::load(&path, Path::new(""))?,
             _ => mmau::load(&path, Path::new(""))?,
         };
-        Ok(Self { format: format.into(), sha256: Sha256::of_file(&path)?, all })
+        let own = Sha256::of_file(&path)?;
+        let Counted { format, sha256, packed } = match data {
+            Data::MmauParquet { .. } => counted(&path, own)?,
+            _ => Counted { format, sha256: own, packed: None },
+        };
+        Ok(Self { format: format.into(), sha256, packed, all })
     }
 }
 
@@ -97,8 +105,10 @@ pub fn score(scored: &Scored, questions: &Questions, limit: Option<usize>, place
             dataset_format: questions.format.clone(),
             dataset: scored.data.clone(),
             dataset_sha256: questions.sha256.clone(),
+            packed: questions.packed.clone(),
             asked: asked.len() as u64,
             questions: questions.all.len() as u64,
+            system: None,
             prompt: String::new(),
             decoding: String::new(),
             extract: spelling(scored)?,

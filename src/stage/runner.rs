@@ -120,8 +120,8 @@ fn work(ctx: &Context<'_>, stage: &Stage, partial: &Path) -> Result<()> {
             evaluate::run(ctx, &Job { eval, seed: *seed, policy, data, limit: *limit }, partial)
         }
         Work::Score { scored, data, limit } => {
-            let (format, sha256) = ctx.dataset_id(data)?;
-            let questions = scored::Questions { format, sha256, all: ctx.examples(data)? };
+            let (format, sha256, packed) = ctx.dataset_id(data)?;
+            let questions = scored::Questions { format, sha256, packed, all: ctx.examples(data)? };
             let score = scored::score(scored, &questions, *limit, partial)?;
             say(format_args!("{}: {}", stage.name, score.in_words()));
             Ok(())

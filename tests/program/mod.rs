@@ -1,8 +1,13 @@
 //! Runs the program as a person would, and reads what it says.
-#![allow(missing_docs, dead_code)]
+#![allow(missing_docs, dead_code, unused_imports)]
+
+#[path = "../real_data/mod.rs"]
+pub mod real_data;
+
+pub use real_data::shared;
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 /// What a call left.
@@ -56,14 +61,4 @@ pub fn said(output: &Output) -> Said {
 /// The text with a folder's name replaced.
 pub fn redact(text: &str, folder: &Path) -> String {
     text.replace(folder.to_str().expect("test folders are UTF-8"), "DIR")
-}
-
-/// The folder of real data; says that a test is skipped where there is none.
-pub fn shared(test: &str) -> Option<PathBuf> {
-    let folder = PathBuf::from(std::env::var("AQA_SHARED").unwrap_or_else(|_| "../shared".into()));
-    let found = folder.join("data/mmau").is_dir();
-    if !found {
-        eprintln!("skipped {test}: no data/mmau in {} (AQA_SHARED)", folder.display());
-    }
-    found.then_some(folder)
 }

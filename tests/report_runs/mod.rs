@@ -191,6 +191,8 @@ fn write_eval(run: &RunFolder, eval: &Eval) {
     create_json(&at.score(), &score::score_rows(Rule::Official, rows, 0)).unwrap();
     create_json(&at.predictions(), &predictions).unwrap();
     let record = EvalRecord {
+        system: None,
+        packed: None,
         schema: SCHEMA,
         name: eval.name.into(),
         label: eval.label.into(),

@@ -38,6 +38,8 @@ pub enum Dress {
     },
     /// The rows stand in another order.
     Reordered,
+    /// The rows are in a Parquet file with their clips, letters before the choices ([`crate::data::mmau_parquet`]).
+    Parquet,
 }
 
 impl fmt::Display for Dress {
@@ -51,6 +53,7 @@ impl fmt::Display for Dress {
             Self::Predictions { key, rows } => write!(f, "predictions of {} under `{key}`", of(rows)),
             Self::ExtraKey { key, rows } => write!(f, "the key `{key}` in {}", of(rows)),
             Self::Reordered => f.write_str("rows in another order"),
+            Self::Parquet => f.write_str("a Parquet file with the clips, `(A) ` before each choice"),
         }
     }
 }

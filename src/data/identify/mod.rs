@@ -6,12 +6,14 @@
 
 mod contents;
 mod dress;
+mod parquet;
 mod rows;
 mod show;
 mod which;
 
 pub use contents::Contents;
 pub use dress::Dress;
+pub use parquet::{Counted, counted, identify_parquet};
 pub use rows::{Difference, Rows, digest, order};
 pub use which::{Compare, Which};
 
@@ -106,29 +108,10 @@ pub fn identify(bytes: &[u8], name: &str, known: &Knowledge<'_>) -> Result<Ident
     let mut dress = Vec::new();
     let plain = dress::plain(bytes, name, &mut dress)?;
     let rows = mmau::rows(&plain, name)?;
-    let keys: Vec<&str> = std::iter::once("id").chain(known.rows.fields.iter().copied()).collect();
-    let (bare, taken) = dress::bare(&rows, &keys);
+    let file = Hashed { sha256: Sha256::of(bytes), git_blob: Revision::of_blob(bytes), bytes: bytes.len() as u64 };
+    let (mut out, digested) = Identity::of(&rows, name, file, known)?;
+    let (bare, taken) = dress::bare(&rows, &known.rows.keys());
     let table = known.versions;
-    let file = known.rows.digest(&rows)?;
-    let contents = Contents::of(&rows);
-    let mut out = Identity {
-        file: name.to_owned(),
-        verdict: Verdict::Unknown,
-        versions: Vec::new(),
-        dress: Vec::new(),
-        sha256: Sha256::of(bytes),
-        git_blob: Revision::of_blob(bytes),
-        bytes: bytes.len() as u64,
-        odd: contents.odd(),
-        contents,
-        compare: Vec::new(),
-        difference: None,
-        repeated: file.repeated.clone(),
-        lacking: file.lacking.clone(),
-        nameless: file.nameless,
-        not_compared: (table.versions.len() + table.elsewhere.len() - known.rows.versions.len()) as u64,
-        compared_with: known.rows.versions.iter().map(|v| v.commit.clone()).collect(),
-    };
     if let Some(which) = Which::of_bytes(table, bytes) {
         out.is(Verdict::Exact, which);
     } else if let Some((which, found)) = ended(&plain, table) {
@@ -139,7 +122,7 @@ pub fn identify(bytes: &[u8], name: &str, known: &Knowledge<'_>) -> Result<Ident
         out.is(Verdict::Same, which);
     } else {
         out.dress = [dress, taken].concat();
-        by_rows(&mut out, &file, known)?;
+        by_rows(&mut out, &digested, known)?;
         if out.verdict == Verdict::Unknown {
             like_mmau(&rows, name)?;
         }
@@ -147,7 +130,40 @@ pub fn identify(bytes: &[u8], name: &str, known: &Knowledge<'_>) -> Result<Ident
     Ok(out)
 }
 
+/// What a file is by its bytes.
+struct Hashed {
+    sha256: Sha256,
+    git_blob: Revision,
+    bytes: u64,
+}
+
 impl Identity {
+    /// Of rows that are still to be held against the known ones.
+    fn of(rows: &[Map<String, Value>], name: &str, file: Hashed, known: &Knowledge<'_>) -> Result<(Self, Digested)> {
+        let digested = known.rows.digest(rows)?;
+        let contents = Contents::of(rows);
+        let table = known.versions;
+        let out = Self {
+            file: name.to_owned(),
+            verdict: Verdict::Unknown,
+            versions: Vec::new(),
+            dress: Vec::new(),
+            sha256: file.sha256,
+            git_blob: file.git_blob,
+            bytes: file.bytes,
+            odd: contents.odd(),
+            contents,
+            compare: Vec::new(),
+            difference: None,
+            repeated: digested.repeated.clone(),
+            lacking: digested.lacking.clone(),
+            nameless: digested.nameless,
+            not_compared: (table.versions.len() + table.elsewhere.len() - known.rows.versions.len()) as u64,
+            compared_with: known.rows.versions.iter().map(|v| v.commit.clone()).collect(),
+        };
+        Ok((out, digested))
+    }
+
     fn is(&mut self, verdict: Verdict, which: Which) {
         self.verdict = verdict;
         self.compare.clone_from(&which.compare);

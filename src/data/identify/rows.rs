@@ -99,6 +99,11 @@ impl<'t> Rows<'t> {
         Some(())
     }
 
+    /// The keys that a row of MMAU has.
+    pub(super) fn keys(&self) -> Vec<&'t str> {
+        std::iter::once("id").chain(self.fields.iter().copied()).collect()
+    }
+
     /// Digests a file's rows. A row without `id` goes by the name of its clip, which is its id with `.wav`.
     ///
     /// # Errors

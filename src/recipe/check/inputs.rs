@@ -10,6 +10,9 @@ const REVISION: &str =
     "the 40 digits of a commit, from the page `Files and versions` on the hub; `main` moves and pins nothing";
 const WEIGHTS: &str = "`sha256sum *.safetensors` in the folder prints them; no run without a pin";
 
+/// Data sets that people name and that come as Arrow files with the clips in them.
+const ARROW: [&str; 1] = ["hf://datasets/gijs/avqa-processed"];
+
 pub(super) fn model(root: &Spot<'_>, problems: &mut Problems) {
     let Some(model) = root.get("model") else {
         let runs_none = root.list("train").is_empty() && root.list("eval").is_empty();
@@ -133,6 +136,12 @@ fn files(set: &Spot<'_>, problems: &mut Problems) {
         home(&spot, problems);
         let hint = format!("a path, {form}, https://… or drive://ID");
         if text.starts_with("hf://") {
+            if ARROW.iter().any(|at| text.strip_prefix(at).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+            {
+                let hint = "docs/recipes.md says how to take them out into a folder, and which copy has them as files";
+                spot.problem(problems, "questions or clips as files", "Arrow files, which are not read", hint);
+                continue;
+            }
             let inside = text.strip_prefix("hf://datasets/").filter(|rest| rest.split('/').count() >= parts);
             if !inside.is_some_and(is_hub_path) {
                 spot.problem(problems, form, quote(text), &hint);

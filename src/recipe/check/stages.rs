@@ -35,6 +35,7 @@ pub(super) fn stages(root: &Spot<'_>, problems: &mut Problems) {
         from(eval, &trains, &evals, trains.len(), problems);
         reference(eval, &sets, problems);
         at_step(eval, &trains, problems);
+        system(eval, problems);
         if let Some(decoding) = eval.get("decoding") {
             greedy(&decoding, problems);
         }
@@ -44,6 +45,15 @@ pub(super) fn stages(root: &Spot<'_>, problems: &mut Problems) {
         predictions(scored, problems);
     }
     report::report(root, &evals, &scores, problems);
+}
+
+/// The chat template writes the tokens around a turn; in its text they would open turns of their own.
+fn system(eval: &Spot<'_>, problems: &mut Problems) {
+    let Some((spot, text)) = eval.get("system").and_then(|s| s.text().map(|t| (s, t))) else { return };
+    if text.contains("<|") {
+        let hint = "the chat template writes those: leave them out";
+        spot.problem(problems, "plain text without special tokens such as <|im_start|>", quote(text), hint);
+    }
 }
 
 /// A file of predictions is the user's own: nothing fetches it.

@@ -262,6 +262,11 @@ static EVAL: Object = Object {
         Key::required("from", Shape::Name, "What is evaluated: model, or a training stage."),
         Key::optional("at_step", POSITIVE, "Optimizer step whose checkpoint is evaluated. Default: the last."),
         Key::required("data", Shape::Name, "Name of the data set."),
+        Key::optional(
+            "system",
+            Shape::Text,
+            "The system turn that the conversation begins with. Default: the chat template's own.",
+        ),
         Key::required("prompt", PROMPT, "Prompt given to the model."),
         Key::required("decoding", Shape::Object(&DECODING), "How tokens are chosen."),
         Key::required("batch_size", POSITIVE, "Questions a batch; changes speed, not the result."),
@@ -270,8 +275,9 @@ static EVAL: Object = Object {
     ]],
 };
 
-const EXTRACT: Shape = Shape::Choice(&["answer-tag", "answer-tag-dotall", "last-answer-tag", "after-think", "whole"]);
-const EXTRACT_WHAT: &str = "How the answer is taken from the text: the first <answer>…</answer> within one line (answer-tag), the first over any lines, the last within one line, the first in what follows the last </think>; or else, or always (whole), the whole text.";
+const EXTRACT: Shape =
+    Shape::Choice(&["answer-tag", "answer-tag-dotall", "last-answer-tag", "after-think", "response-tag", "whole"]);
+const EXTRACT_WHAT: &str = "How the answer is taken from the text: the first <answer>…</answer> within one line (answer-tag), the first over any lines, the last within one line, the first in what follows the last </think>, the first <RESPONSE>…</RESPONSE> over any lines; or else, or always (whole), the whole text.";
 const RULE: Key =
     Key::required("rule", Shape::Choice(&["official"]), "How the answer is judged: official is MMAU's evaluation.py.");
 

@@ -260,6 +260,10 @@ pub struct Eval {
     pub at_step: Option<u64>,
     /// Name of the data set.
     pub data: String,
+    /// The system turn that the conversation begins with; `None` is the chat template's own. Not named where it is not set, so that stages from before
+    /// it existed stay what they were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system: Option<String>,
     /// Prompt given to the model.
     pub prompt: PromptStyle,
     /// How tokens are chosen.
@@ -287,6 +291,9 @@ pub enum Extract {
     /// What follows the last `</think>`, else the whole text; of that as `answer-tag`.
     #[serde(rename = "after-think")]
     AfterThink,
+    /// First `<RESPONSE>(.*?)</RESPONSE>` over any lines, else the whole text; stripped (Audio-Reasoner's answers).
+    #[serde(rename = "response-tag")]
+    ResponseTag,
     /// The whole text, stripped.
     #[serde(rename = "whole")]
     Whole,

@@ -110,7 +110,6 @@ fn goldens(dir: &Path) -> Result<Vec<PathBuf>> {
 
 /// The stored predictions, scored and rendered again.
 pub(super) fn stored(folder: &Folder, findings: &mut Findings) -> Result<()> {
-    let template = ChatTemplate::qwen2_audio()?;
     for (eval, (verdicts, prompts)) in folder.run.evals.iter().zip(&folder.stored) {
         let name = &eval.record.name;
         let (score, now) = judge::rescore(&eval.predictions, &eval.record.rule, &failed(verdicts))?;
@@ -131,7 +130,7 @@ pub(super) fn stored(folder: &Folder, findings: &mut Findings) -> Result<()> {
                 if (was.correct, was.total) == (is.correct, is.total) { ", in a breakdown or the ledger" } else { "" },
             ));
         }
-        let rendered = render_prompts(&template, &eval.record.prompt, &eval.predictions)?;
+        let rendered = render_prompts(&judge::template(&eval.record)?, &eval.record.prompt, &eval.predictions)?;
         compare_prompts(name, prompts, &rendered, findings);
     }
     conditions(folder, &folder.run, findings)?;

@@ -130,7 +130,7 @@ pub(super) fn verdicts_of(eval: &Evaluation, samples: &IndexMap<String, Sample>)
 /// The prompts that a run rendered, in the order of its predictions. A question that failed before its prompt was rendered has
 /// the one that it would have had.
 pub(super) fn prompts_of(run: &Path, eval: &Evaluation, samples: &IndexMap<String, Sample>) -> Result<Prompts> {
-    let template = crate::prompt::ChatTemplate::qwen2_audio()?;
+    let template = judge::template(&eval.record)?;
     let mut by_id = IndexMap::new();
     for row in &eval.predictions {
         let recorded = samples.get(&row.id).map(|s| s.prompt_sha256.as_str()).unwrap_or_default();

@@ -51,7 +51,8 @@ pub(super) fn run(ctx: &Context<'_>, job: &Job<'_>, partial: &Path) -> Result<()
     let questions = examples.len();
     examples.truncate(job.limit.unwrap_or(questions));
     check(job.eval, &examples)?;
-    let policy = ctx.load_policy(job.policy, ctx.device)?;
+    let mut policy = ctx.load_policy(job.policy, ctx.device)?;
+    policy.template = policy.template.with_system(job.eval.system.as_deref());
     let filters = Filters::resolve(&job.eval.decoding, &policy.generation_config)?;
     let hearing = listen(job.eval, &policy, &examples, &ctx.clips)?;
 

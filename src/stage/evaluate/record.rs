@@ -4,7 +4,7 @@ use super::super::{Context, policy};
 use super::Job;
 use crate::artifact::layout::StageFolder;
 use crate::artifact::{EvalRecord, Hearing, SCHEMA, Sample, Withheld, write};
-use crate::data::Example;
+use crate::data::{Example, identify};
 use crate::error::{Error, Result};
 use crate::pins::Sha256;
 use crate::plan::{Data, Policy, Work};
@@ -46,7 +46,7 @@ pub(super) fn write(
         })
         .collect();
     write::replace_json(&folder.predictions(), &predictions)?;
-    let (dataset_format, dataset_sha256) = ctx.dataset_id(job.data)?;
+    let (dataset_format, dataset_sha256, packed) = ctx.dataset_id(job.data)?;
     let count = |f: fn(&Sample) -> bool| samples.iter().filter(|s| f(s)).count() as u64;
     let withheld = examples.iter().all(|e| e.answer.is_none()).then(|| Withheld {
         no_answer: count(|s| s.verdict == Some(Verdict::NoAnswer)),
@@ -70,8 +70,10 @@ pub(super) fn write(
         dataset_format,
         dataset: job.eval.data.clone(),
         dataset_sha256,
+        packed,
         asked: examples.len() as u64,
         questions: questions as u64,
+        system: job.eval.system.clone(),
         prompt: policy::spelling(&job.eval.prompt)?,
         decoding: describe(job.eval, filters),
         extract: policy::spelling(&job.eval.extract)?,
@@ -122,20 +124,23 @@ impl Context<'_> {
         }
     }
 
-    /// Format and hash of a data set's questions file.
-    pub(in crate::stage) fn dataset_id(&self, data: &Data) -> Result<(String, Sha256)> {
+    /// Format and hash of a data set's questions file; of a Parquet file that has the rows of a known version, those of the version and the file's own.
+    pub(in crate::stage) fn dataset_id(&self, data: &Data) -> Result<(String, Sha256, Option<Sha256>)> {
         let of_file = |sha256: &Option<Sha256>, file: &dyn Fn() -> Result<PathBuf>| match sha256 {
             Some(sha256) => Ok(sha256.clone()),
             None => Sha256::of_file(&file()?),
         };
         match data {
             Data::Stage { index, .. } => match &self.plan.stages[*index].work {
-                Work::Data(spec) => Ok(("synthetic".into(), spec.sha256.clone())),
+                Work::Data(spec) => Ok(("synthetic".into(), spec.sha256.clone(), None)),
                 _ => Err(Error::internal("a data set comes from a data stage")),
             },
-            Data::Mmau { files, .. } => Ok(("mmau".into(), of_file(&files.sha256, &|| files.questions())?)),
-            Data::MmauParquet { file, .. } => Ok(("mmau-parquet".into(), of_file(&file.sha256, &|| file.path())?)),
-            Data::Avqa { files, .. } => Ok(("avqa".into(), of_file(&files.sha256, &|| files.questions())?)),
+            Data::Mmau { files, .. } => Ok(("mmau".into(), of_file(&files.sha256, &|| files.questions())?, None)),
+            Data::MmauParquet { file, .. } => {
+                let found = identify::counted(&file.path()?, of_file(&file.sha256, &|| file.path())?)?;
+                Ok((found.format.into(), found.sha256, found.packed))
+            }
+            Data::Avqa { files, .. } => Ok(("avqa".into(), of_file(&files.sha256, &|| files.questions())?, None)),
         }
     }
 }
