@@ -3,14 +3,46 @@
 use super::Verdict;
 use crate::prompt::python::is_word;
 
-/// `\b\w+\b` in the lower-cased text, as Python's `re` finds them: maximal runs of word characters.
-fn tokens(lower: &str) -> impl Iterator<Item = &str> {
-    lower.split(|c| !is_word(c)).filter(|token| !token.is_empty())
+/// Puts the lower-cased text into a buffer.
+fn lower<'a>(text: &str, buffer: &'a mut String) -> &'a str {
+    buffer.clear();
+    if text.is_ascii() {
+        buffer.push_str(text);
+        buffer.make_ascii_lowercase();
+    } else {
+        buffer.push_str(&text.to_lowercase());
+    }
+    buffer
+}
+
+/// The first of `\b\w+\b` in the lower-cased text that `is_it`, as Python's `re` finds them: maximal runs of word characters.
+fn find<'a>(lower: &'a str, mut is_it: impl FnMut(&'a str) -> bool) -> bool {
+    let (bytes, mut start) = (lower.as_bytes(), None);
+    if !lower.is_ascii() {
+        return lower.split(|c| !is_word(c)).any(|token| !token.is_empty() && is_it(token));
+    }
+    for (at, &byte) in bytes.iter().enumerate() {
+        match (byte.is_ascii_alphanumeric() || byte == b'_', start) {
+            (true, None) => start = Some(at),
+            (false, Some(from)) => {
+                if is_it(&lower[from..at]) {
+                    return true;
+                }
+                start = None;
+            }
+            _ => {}
+        }
+    }
+    start.is_some_and(|from| is_it(&lower[from..]))
 }
 
 /// Tokens in order, to be looked up: for so few that is faster than hashing.
 fn sorted(lower: &str) -> Vec<&str> {
-    let mut tokens: Vec<&str> = tokens(lower).collect();
+    let mut tokens: Vec<&str> = Vec::with_capacity(16);
+    find(lower, |token| {
+        tokens.push(token);
+        false
+    });
     tokens.sort_unstable();
     tokens
 }
@@ -24,17 +56,19 @@ fn has(sorted: &[&str], token: &str) -> bool {
 ///
 /// A prediction without any token is no answer; the script counts it as not correct.
 pub fn judge(answer: &str, prediction: &str, choices: &[impl AsRef<str>]) -> Verdict {
-    let (prediction, answer) = (prediction.to_lowercase(), answer.to_lowercase());
-    let (predicted, gold) = (sorted(&prediction), sorted(&answer));
+    let [mut one, mut two, mut three] = [const { String::new() }; 3];
+    let (prediction, answer) = (lower(prediction, &mut one), lower(answer, &mut two));
+    let predicted = sorted(prediction);
     if predicted.is_empty() {
         return Verdict::NoAnswer;
     }
-    if !gold.iter().all(|token| has(&predicted, token)) {
+    if find(answer, |token| !has(&predicted, token)) {
         return Verdict::Wrong;
     }
+    let gold = sorted(answer);
     // A token beyond the answer's makes the option another one.
-    let betrays =
-        |choice: &str| tokens(&choice.to_lowercase()).any(|token| !has(&gold, token) && has(&predicted, token));
+    let mut betrays =
+        |choice: &str| find(lower(choice, &mut three), |token| has(&predicted, token) && !has(&gold, token));
     if choices.iter().any(|choice| betrays(choice.as_ref())) { Verdict::Wrong } else { Verdict::Correct }
 }
 
