@@ -27,15 +27,24 @@ pub fn predictions(path: &Path) -> Result<Vec<Example>> {
     }
 }
 
+/// The rule that a record names.
+///
+/// # Errors
+/// Exit code 4: there is none of this name.
+pub fn rule(name: &str) -> Result<Rule> {
+    Rule::named(name).ok_or_else(|| {
+        let known = Rule::ALL.map(Rule::name).join(", ");
+        Error::inputs(format!("rule: expected one of {known}, found {name:?}"))
+    })
+}
+
 /// Scores rows. `failed` are the questions that could not be put to the model, which predictions alone do not tell from those
 /// without an answer: both have an empty `model_prediction`.
 ///
 /// # Errors
 /// Exit code 4: an unknown rule, a withheld answer, or a failed question that has an answer.
 pub fn rescore(rows: &[Example], rule: &str, failed: &BTreeSet<&str>) -> Result<(Score, Verdicts)> {
-    if rule != score::rule_name(Rule::Official) {
-        return Err(Error::inputs(format!("rule: expected official, found {rule:?}")));
-    }
+    let rule = self::rule(rule)?;
     let (mut verdicts, mut missing) = (Verdicts::new(), 0);
     let mut judged = Vec::with_capacity(rows.len());
     for row in rows {
@@ -52,13 +61,13 @@ pub fn rescore(rows: &[Example], rule: &str, failed: &BTreeSet<&str>) -> Result<
             Some(Some(_)) if failed.contains(row.id.as_str()) => {
                 return Err(Error::inputs(format!("question {}: failed, and yet it has a prediction", row.id)));
             }
-            Some(Some(text)) => score::judge(Rule::Official, answer, text, &row.choices),
+            Some(Some(text)) => score::judge(rule, answer, text, &row.choices),
         };
         let (task, difficulty, sub_category) = (&row.task, &row.difficulty, &row.sub_category);
         judged.push(score::Judged { task, difficulty, sub_category, verdict });
         verdicts.insert(row.id.clone(), verdict);
     }
-    Ok((score::score_rows(Rule::Official, judged, missing), verdicts))
+    Ok((score::score_rows(rule, judged, missing), verdicts))
 }
 
 /// SHA-256 of the prompt that a checkpoint without a chat template of its own is given, before audio tokens are expanded.

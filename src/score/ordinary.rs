@@ -2,6 +2,7 @@
 //! (a number for an id, a key twice, an absent option) is left to the reader in `file.rs`, which knows every problem and says it.
 
 use super::{Judged, Score, Verdict, judge, score_rows};
+use crate::data::mmau::without_mark;
 use crate::recipe::Rule;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use std::borrow::Cow;
@@ -102,7 +103,7 @@ impl<'de> Visitor<'de> for Rows {
 
 /// The score of an ordinary file; `None` where something in it is not.
 pub(super) fn score(bytes: &[u8], rule: Rule) -> Option<Score> {
-    let mut reader = serde_json::Deserializer::from_str(std::str::from_utf8(bytes).ok()?);
+    let mut reader = serde_json::Deserializer::from_str(std::str::from_utf8(without_mark(bytes)).ok()?);
     let (judged, missing) = Rows(rule).deserialize(&mut reader).ok()?;
     reader.end().ok()?;
     let rows = judged.iter().map(|row| Judged {
