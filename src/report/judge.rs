@@ -87,3 +87,37 @@ pub fn prompt_sha256(template: &ChatTemplate, style: &str, row: &Example) -> Res
     };
     Ok(Sha256::of(template.render(&prompt::text(style, row), 1)?.as_bytes()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// Three rows by every rule: what an evaluation recorded under a rule is judged again by that rule.
+    #[test]
+    fn rows_are_scored_again_by_the_rule_of_their_record() {
+        let said = ["(A) a dog", "a dog", "<answer>a dog</answer>"];
+        let row = |(i, said): (usize, &&str)| {
+            json!({
+                "id": i.to_string(), "audio_id": "x.wav", "question": "What?", "choices": ["a dog", "cat B"], "answer": "a dog",
+                "task": "sound", "difficulty": "easy", "model_prediction": said,
+            })
+        };
+        let rows: Vec<_> = said.iter().enumerate().map(row).collect();
+        let rows = mmau::from_slice(json!(rows).to_string().as_bytes(), "p.json", Path::new("")).unwrap();
+        for (rule, expected) in [
+            ("official", ["correct", "correct", "correct"]),
+            ("parsed", ["correct", "correct", "correct"]),
+            ("exact", ["wrong", "correct", "wrong"]),
+            ("answer-tag", ["no_answer", "no_answer", "correct"]),
+        ] {
+            let (score, verdicts) = rescore(&rows, rule, &BTreeSet::new()).unwrap();
+            assert_eq!(score.rule, rule);
+            let found: Vec<_> = verdicts.values().map(|verdict| serde_json::to_value(verdict).unwrap()).collect();
+            assert_eq!(found, expected, "{rule}");
+        }
+        let error = rescore(&rows, "offical", &BTreeSet::new()).unwrap_err();
+        assert_eq!(error.exit_code(), 4);
+        assert_eq!(error.to_string(), "rule: expected one of official, parsed, exact, answer-tag, found \"offical\"");
+    }
+}

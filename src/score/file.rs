@@ -12,6 +12,9 @@ use std::path::Path;
 /// The other keys that are looked at, the last with a data set alone.
 const NEEDED: [&str; 7] = ["id", "choices", "answer", "task", "difficulty", "sub-category", "question"];
 
+/// The way out where rows do not carry their questions.
+pub(super) const GIVE: &str = " (give the questions with --dataset FILE)";
+
 /// What a row's verdict depends on, and what it is counted under.
 #[derive(Debug, Default)]
 pub(super) struct Facts {
@@ -165,7 +168,7 @@ pub(super) fn prediction<'a>(row: &Row<'a>) -> Result<Option<&'a str>, String> {
 /// What the verdict depends on, from the data set's question where there is one, else from the row.
 fn facts(row: &Row, example: Option<&Example>) -> Result<Facts, String> {
     let Some(example) = example else {
-        return Facts::own(row);
+        return Facts::own(row).map_err(|what| what + GIVE);
     };
     same(row.0, &example.row)?;
     Facts::of(example)
@@ -185,16 +188,13 @@ impl Facts {
 
     /// Those that a row of predictions carries.
     pub(super) fn own(row: &Row) -> Result<Self, String> {
-        let own = || {
-            Ok(Self {
-                choices: row.texts("choices", 1)?,
-                answer: row.text("answer")?.to_owned(),
-                task: row.text("task")?.to_owned(),
-                difficulty: row.text("difficulty")?.to_owned(),
-                sub_category: row.optional_text("sub-category")?.unwrap_or_default().to_owned(),
-            })
-        };
-        own().map_err(|e: String| format!("{e} (give the questions with --dataset FILE)"))
+        Ok(Self {
+            choices: row.texts("choices", 1)?,
+            answer: row.text("answer")?.to_owned(),
+            task: row.text("task")?.to_owned(),
+            difficulty: row.text("difficulty")?.to_owned(),
+            sub_category: row.optional_text("sub-category")?.unwrap_or_default().to_owned(),
+        })
     }
 
     /// The question with its verdict.

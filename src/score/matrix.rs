@@ -39,7 +39,7 @@ pub struct Matrix {
 /// Questions that the predictions are held against.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Set {
-    /// `own rows`, a known version's name, or the file.
+    /// `own rows`, a known version's name, or the file's name.
     pub name: String,
     /// The questions file; none for the predictions' own rows.
     pub file: Option<String>,
@@ -134,7 +134,7 @@ pub fn matrix(predictions: &Path, rules: &[Rule], datasets: &[PathBuf]) -> Resul
     match own(&all, &name) {
         Ok(asked) => sets.push((Set::own(&asked), asked)),
         Err(e) if datasets.is_empty() => return Err(e),
-        Err(e) => own_left_out = e.to_string().lines().next().map(str::to_owned),
+        Err(e) => own_left_out = e.to_string().lines().next().map(|line| line.replace(file::GIVE, "")),
     }
     let read: Vec<(&PathBuf, Vec<Example>)> =
         datasets.iter().map(|file| Ok((file, mmau::load(file, Path::new(""))?))).collect::<Result<_>>()?;
@@ -142,6 +142,7 @@ pub fn matrix(predictions: &Path, rules: &[Rule], datasets: &[PathBuf]) -> Resul
         let asked = shared(&all, examples, &name, file)?;
         sets.push((Set::of(file, examples.len(), all.len(), &asked)?, asked));
     }
+    name_apart(sets.iter_mut().map(|(set, _)| set).collect());
     let mut common: HashSet<&str> = all.keys().map(String::as_str).collect();
     for (_, asked) in &sets {
         let ids: HashSet<&str> = asked.iter().map(|a| a.id).collect();
@@ -160,6 +161,16 @@ pub fn matrix(predictions: &Path, rules: &[Rule], datasets: &[PathBuf]) -> Resul
     })
 }
 
+/// Sets of one name are called by their files.
+fn name_apart(sets: Vec<&mut Set>) {
+    let names: Vec<String> = sets.iter().map(|set| set.name.clone()).collect();
+    for set in sets {
+        if let Some(file) = set.file.as_ref().filter(|_| names.iter().filter(|name| **name == set.name).count() > 1) {
+            set.name.clone_from(file);
+        }
+    }
+}
+
 /// The questions that the predictions carry themselves.
 fn own<'a>(all: &'a IndexMap<String, Said<'a>>, name: &str) -> Result<Vec<Asked<'a>>> {
     let mut problems = Problems::of(name);
@@ -171,7 +182,7 @@ fn own<'a>(all: &'a IndexMap<String, Said<'a>>, name: &str) -> Result<Vec<Asked<
             Err(_) if said.prediction.is_none() => {
                 asked.push(Asked { id, facts: Facts::default(), prediction: None, identical: None });
             }
-            Err(what) => problems.add(mmau::Place(index, said.row), what),
+            Err(what) => problems.add(mmau::Place(index, said.row), what + file::GIVE),
         }
     }
     problems.or(asked)
@@ -227,7 +238,8 @@ impl Set {
 
     fn of(file: &Path, questions: usize, rows: usize, asked: &[Asked<'_>]) -> Result<Self> {
         let sha256 = Sha256::of_file(file)?;
-        let name = versions::find(&sha256)?.map_or_else(|| file.display().to_string(), |v| v.name.clone());
+        let plain = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
+        let name = versions::find(&sha256)?.map_or(plain, |v| v.name.clone());
         let count = |is: Option<bool>| asked.iter().filter(|a| a.identical == is).count() as u64;
         Ok(Self {
             name,

@@ -2,18 +2,30 @@
 
 use crate::prompt::python::{is_digit, is_space, is_word};
 
-/// A text for comparison: lower case, straight quotes, white space as single spaces, none around.
+/// A text for comparison: lower case, straight quotes, white space as single spaces, none around, one behind a comma (MMAU has `was,panel` beside
+/// `course, of`) except in a number.
 pub(super) fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for word in text.split(is_space).filter(|word| !word.is_empty()) {
         if !out.is_empty() {
             out.push(' ');
         }
-        out.extend(word.to_lowercase().chars().map(|c| match c {
-            '‘' | '’' | 'ʼ' => '\'',
-            '“' | '”' | '„' => '"',
-            other => other,
-        }));
+        let (lower, mut before) = (word.to_lowercase(), None);
+        let mut chars = lower.chars().peekable();
+        while let Some(c) = chars.next() {
+            out.push(match c {
+                '‘' | '’' | 'ʼ' => '\'',
+                '“' | '”' | '„' => '"',
+                other => other,
+            });
+            if c == ','
+                && let Some(&next) = chars.peek()
+                && !(before.is_some_and(is_digit) && is_digit(next))
+            {
+                out.push(' ');
+            }
+            before = Some(c);
+        }
     }
     out
 }
@@ -127,6 +139,7 @@ mod tests {
             assert_eq!(normal(text), kept);
         }
         assert_eq!(normal("Don’t"), normal("don't"));
+        assert_eq!(plain("was,panel,\n1,000 ,2"), "was, panel, 1,000 , 2");
     }
 
     #[test]

@@ -19,8 +19,15 @@ impl Matrix {
         let head = ["accuracy", "over", "questions"].into_iter().chain(self.rules.iter().copied());
         put_table(&mut put, &[head.map(str::to_owned).collect()], &self.lines(accuracies), 2);
         put("");
-        let head =
-            ["shared with the predictions", "questions", "ids", "identical", "not compared", "only there", "only here"];
+        let head = [
+            "shared with the predictions",
+            "questions",
+            "ids",
+            "identical",
+            "not compared",
+            "predictions lack",
+            "data set lacks",
+        ];
         let shared = self.sets.iter().filter(|set| set.file.is_some());
         let lines: Vec<Vec<String>> = shared.map(Set::shared_line).collect();
         if !lines.is_empty() {
