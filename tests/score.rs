@@ -183,7 +183,7 @@ fn rows_that_cannot_be_judged_are_named() {
     let expected = "\
 p.json: row 1 (1): id: \"1\" is already that of row 0 (1)
 p.json: row 2 (2): model_output: expected a text, found the number 7
-p.json: row 3 (3): model_output: expected a text, found null
+p.json: row 3 (3): model_output: expected a text, found null (leave the key out where there is no prediction)
 p.json: row 4 (4): expected one prediction, found model_output \"x\" and model_prediction \"y\" (keep one)
 p.json: row 5 (5): answer: expected a text, found an empty one (give the questions with --dataset FILE)
 p.json: row 6: id: expected a text, found none";

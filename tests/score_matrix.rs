@@ -192,7 +192,10 @@ fn the_real_files_share_what_is_known() {
     let folder = folder.join("data/mmau");
     let files =
         ["2025-01-28", "2025-03-25", "2025-08-09"].map(|date| folder.join(format!("mmau-test-mini.{date}.json")));
-    for (name, official, parsed) in [("r1-aqa", 645, PARSED[0]), ("qwen2-audio-7b-instruct", 529, PARSED[1])] {
+    let methodology = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/methodology.md")).unwrap();
+    for (name, label, official, parsed) in
+        [("r1-aqa", "R1-AQA", 645, PARSED[0]), ("qwen2-audio-7b-instruct", "Qwen2-Audio-7B-Instruct", 529, PARSED[1])]
+    {
         let file = folder.join("predictions").join(format!("{name}.json"));
         let matrix = matrix(&file, &Rule::ALL, &files).unwrap();
         let names: Vec<&str> = matrix.sets.iter().map(|set| set.name.as_str()).collect();
@@ -210,7 +213,26 @@ fn the_real_files_share_what_is_known() {
         assert_eq!(identical.0, identical_by_hand(&file, &files[2]), "{name}");
         let text = matrix.to_text();
         assert!(text.contains("894") && text.contains("636"), "{text}");
+        // The table of docs/methodology.md is this one.
+        let table = documented(&matrix, label);
+        assert!(methodology.contains(&table), "docs/methodology.md should have\n{table}");
     }
+}
+
+/// A part of the documented table: the file's own rows and the last data set, over ids and over equal questions.
+fn documented(matrix: &Matrix, label: &str) -> String {
+    let line = |label: &str, what: &str, set: usize, which: Which| {
+        let over = matrix.sets[set].over.iter().find(|over| over.which == which).unwrap();
+        let cells = over.scores[..3].iter().map(|score| format!(" {:.2} |", score.accuracy)).collect::<String>();
+        format!("| {label} | {what} | {} |{cells}\n", over.questions).replacen("|  |", "| |", 1)
+    };
+    [
+        line(label, "its own", 0, Which::Shared),
+        line("", "its own, of which the later version has the id", 0, Which::Common),
+        line("", "the later version's, of these ids", 3, Which::Shared),
+        line("", "the same in both, word for word", 3, Which::Identical),
+    ]
+    .concat()
 }
 
 /// Correct by the official rule on the file's own rows, of those that the data set has word for word.

@@ -146,8 +146,11 @@ fn exact_and_answer_tag_want_one_form() {
     );
 }
 
-/// Ways in which models write an answer: the text, and its letter.
-const DRESSES: [(&str, fn(&str, char) -> String); 6] = [
+/// How a model writes an answer of this text and letter.
+type Dress = fn(&str, char) -> String;
+
+/// Ways in which models write an answer.
+const DRESSES: [(&str, Dress); 6] = [
     ("the text", |text, _| text.to_owned()),
     ("\"the text\"", |text, _| format!("\"{text}\"")),
     ("(A) the text", |text, letter| format!("({letter}) {text}")),
@@ -161,7 +164,7 @@ fn letter(place: usize) -> char {
 }
 
 /// How many right answers pass in a dress.
-fn passing(examples: &[Example], rule: Rule, dress: fn(&str, char) -> String) -> usize {
+fn passing(examples: &[Example], rule: Rule, dress: Dress) -> usize {
     let passes = |e: &&Example| {
         let answer = e.answer.as_ref().unwrap();
         let place = e.choices.iter().position(|c| c == answer).unwrap();

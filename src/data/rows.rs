@@ -80,7 +80,23 @@ enum Found {
     Row(Map<String, Value>),
     /// The file's array: its objects, and what was there beside them.
     Items((Vec<Map<String, Value>>, Problems)),
-    Other(String),
+    Other(Other),
+}
+
+/// A value that is no object, in a few words when it is asked for them.
+enum Other {
+    Scalar(Value),
+    /// A list of so many.
+    List(u64),
+}
+
+impl fmt::Display for Other {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Scalar(value) => f.write_str(&describe(value)),
+            Self::List(count) => write!(f, "a list of {count}"),
+        }
+    }
 }
 
 /// A value of a file: the file as a whole, by its name, or an item of its array.
@@ -100,7 +116,7 @@ impl<'de> DeserializeSeed<'de> for Item<'_> {
 
 impl Item<'_> {
     fn scalar<E>(value: impl Into<Value>) -> Result<Found, E> {
-        Ok(Found::Other(describe(&value.into())))
+        Ok(Found::Other(Other::Scalar(value.into())))
     }
 }
 
@@ -117,14 +133,14 @@ impl<'de> Visitor<'de> for Item<'_> {
             while items.next_element::<IgnoredAny>()?.is_some() {
                 count += 1;
             }
-            return Ok(Found::Other(format!("a list of {count}")));
+            return Ok(Found::Other(Other::List(count)));
         };
         let (mut rows, mut problems, mut index) = (Vec::new(), Problems::of(file), 0);
         while let Some(found) = items.next_element_seed(Item { file: None, ..self })? {
             match found {
                 Found::Row(row) => rows.push(row),
                 Found::Other(what) => {
-                    problems.add(format_args!("row {index}"), format!("expected an object, found {what}"))
+                    problems.add(format_args!("row {index}"), format_args!("expected an object, found {what}"))
                 }
                 // Only the file itself is read as items.
                 Found::Items(_) => {}

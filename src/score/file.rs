@@ -153,7 +153,8 @@ pub(super) fn prediction<'a>(row: &Row<'a>) -> Result<Option<&'a str>, String> {
     for key in KEYS {
         let Some(value) = row.0.get(key) else { continue };
         let Value::String(text) = value else {
-            return Err(format!("{key}: expected a text, found {}", crate::data::describe(value)));
+            let way_out = if value.is_null() { " (leave the key out where there is no prediction)" } else { "" };
+            return Err(format!("{key}: expected a text, found {}{way_out}", crate::data::describe(value)));
         };
         match found {
             Some((other, first)) if first != text => {

@@ -158,8 +158,10 @@ mod tests {
         fn an_ordinary_file_scores_as_any_other(rows in proptest::collection::vec(row(), 1..4), behind in "[ \n]{0,2}|x") {
             let rows: Vec<String> = rows.iter().enumerate().map(|(i, row)| row.replace('N', &i.to_string())).collect();
             let text = format!("[{}]{behind}", rows.join(","));
-            if let Some(fast) = score(text.as_bytes(), Rule::Official) {
-                prop_assert_eq!(Some(fast), score_slice(text.as_bytes(), "p.json", Rule::Official, None).ok(), "{}", text);
+            for rule in Rule::ALL {
+                if let Some(fast) = score(text.as_bytes(), rule) {
+                    prop_assert_eq!(Some(fast), score_slice(text.as_bytes(), "p.json", rule, None).ok(), "{}", text);
+                }
             }
         }
     }
