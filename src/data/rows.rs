@@ -66,7 +66,7 @@ fn no_json(text: &[u8], name: &str, e: &serde_json::Error) -> Error {
     let way_out = if not_a_number(e.column().saturating_sub(1)) || not_a_number(e.column()) {
         " (JSON has no NaN; Python's json writes it for a missing value: leave the key out where there is no prediction)"
     } else if first == Some(&b'{') && e.to_string().starts_with("trailing characters") {
-        " (JSON lines? `jq -s . FILE > predictions.json` makes an array of them)"
+        " (JSON lines? `jq -s . FILE` makes an array of them)"
     } else if e.is_eof() {
         " (the file ends early: was it copied in part?)"
     } else {
@@ -247,7 +247,7 @@ mod tests {
             ("[]", "f.json: expected a JSON array of questions, found an empty one"),
             (
                 "{\"a\": 1}\n{\"a\": 2}\n",
-                "f.json:2:1: expected a JSON array of questions, found no JSON: trailing characters at line 2 column 1 (JSON lines? `jq -s . FILE > predictions.json` makes an array of them)",
+                "f.json:2:1: expected a JSON array of questions, found no JSON: trailing characters at line 2 column 1 (JSON lines? `jq -s . FILE` makes an array of them)",
             ),
             (
                 "[{\"a\": \"b",
