@@ -56,6 +56,9 @@ fn parsed_reads_forms_in_order_and_guesses_nothing() {
             ("Answer: B\nIt barks, and the cat is silent.", Correct),
             ("{'answer': 'A dog'}", Correct),
             ("Answer:\nB", Correct),
+            ("The answer is:B", Correct),
+            ("The answer is not a cat. It is a dog.", Wrong),
+            ("The answer isn't known", NoAnswer),
             ("The answer is A cat. No: the answer is A dog.", Correct),
             ("The answer is A dog. But then: the answer is unclear.", Correct),
             ("The answer is B. A cat would not bark.", Correct),
@@ -83,6 +86,13 @@ fn parsed_reads_forms_in_order_and_guesses_nothing() {
             ("I cannot answer that.", NoAnswer),
         ],
     );
+    // A model that repeats itself is read as fast as any other.
+    let loops = |text: &str| text.repeat(300_000);
+    for (text, verdict) in
+        [("a dog ", Correct), ("a dog barking ", Wrong), ("(B)", Correct), ("The answer is ", NoAnswer)]
+    {
+        all(Rule::Parsed, "A dog", &choices, &[(&loops(text), verdict)]);
+    }
     // The same text twice is one option, by either letter.
     all(Rule::Parsed, "A cat", &choices, &[("A", Correct), ("E", Correct), ("(E) A cat", Correct), ("a cat", Correct)]);
     // Where options are letters themselves their text comes first; sharps and parts of chords are not notes.

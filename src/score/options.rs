@@ -53,11 +53,19 @@ impl Options {
         self.letter(alone.strip_suffix([')', ']']).unwrap_or(alone)).map(Named::One)
     }
 
-    /// Reads what follows the last `answer is` or `answer:` that names an option: the rest of its line or its first sentence as a whole, else what that
-    /// sentence names.
+    /// Reads what follows the last `answer is` or `answer:` that names an option, up to the next one: the rest of its line or its first sentence as a
+    /// whole, else what that sentence names. A denial (`answer is not`) names none.
     pub(super) fn after_cue(&self, text: &str) -> Option<Named> {
-        cues(text).into_iter().rev().find_map(|rest| {
-            let line = rest.split('\n').next().unwrap_or_default();
+        let lower = text.to_ascii_lowercase();
+        let mut end = text.len();
+        lower.rmatch_indices(CUE).find_map(|(at, _)| {
+            let from = behind_cue(&lower, at)?;
+            let said = strip(&text[from..end]);
+            end = at;
+            if said.split(is_space).next().is_some_and(|word| word.eq_ignore_ascii_case("not")) {
+                return None;
+            }
+            let line = said.split('\n').next().unwrap_or_default();
             let sentence = sentence(line);
             self.whole(line).or_else(|| self.whole(sentence)).or_else(|| self.running(sentence))
         })
@@ -111,7 +119,7 @@ impl Options {
                 && let [letter, b')' | b']', ..] = text.as_bytes()[at + 1..]
                 && letter.is_ascii_uppercase()
             {
-                out.extend(self.letter(&text[at + 1..at + 2]));
+                out.extend(self.letter(&text[at + 1..at + 2]).filter(|place| !out.contains(place)));
             }
             before = Some(c);
         }
@@ -119,27 +127,22 @@ impl Options {
     }
 }
 
-/// What follows each `answer is` and `answer:` (quotes and emphasis between do not matter), in order; a denial is none.
-fn cues(text: &str) -> Vec<&str> {
-    const WORD: &str = "answer";
-    let between = |c: char| is_space(c) || "\"'`*_".contains(c);
-    let lower = text.to_ascii_lowercase();
-    let after = |(at, _): (usize, &str)| {
-        let alone = !text[..at].chars().next_back().is_some_and(is_word);
-        let end = at + WORD.len();
-        let from = end + (text[end..].len() - text[end..].trim_start_matches(between).len());
-        let rest = match lower[from..].strip_prefix([':', '=']) {
-            Some(rest) => &text[text.len() - rest.len()..],
-            None => {
-                let rest = lower[from..].strip_prefix("is").filter(|_| from > end)?;
-                let rest = rest.strip_prefix(':').unwrap_or(rest);
-                &text[text.len() - rest.strip_prefix(|c| !is_word(c)).map(|_| rest)?.len()..]
-            }
-        };
-        let rest = strip(rest);
-        (alone && !rest.is_empty() && !plain(rest.split('\n').next()?).starts_with("not ")).then_some(rest)
+/// The word of `answer is` and `answer:`.
+const CUE: &str = "answer";
+
+/// Where what is called the answer begins, if the word at this place of a lower-case text is followed by `is`, `:` or `=`; quotes and emphasis
+/// between do not matter.
+fn behind_cue(lower: &str, at: usize) -> Option<usize> {
+    let rest = &lower[at + CUE.len()..];
+    let next = rest.trim_start_matches(|c| is_space(c) || "\"'`*_".contains(c));
+    let said = match next.strip_prefix([':', '=']) {
+        Some(said) => said,
+        None => {
+            let said = next.strip_prefix("is").filter(|_| next.len() < rest.len())?;
+            said.strip_prefix(':').or_else(|| said.starts_with(|c| !is_word(c)).then_some(said))?
+        }
     };
-    lower.match_indices(WORD).filter_map(after).collect()
+    (!lower[..at].ends_with(is_word)).then_some(lower.len() - said.len())
 }
 
 /// The text up to the end of its first sentence: a full stop, question or exclamation mark with white space behind.

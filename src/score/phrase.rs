@@ -71,17 +71,20 @@ fn unwrapped(text: &str, (open, close): (char, char)) -> Option<&str> {
 /// Which of some phrases a [`plain`] text holds, by place: those that occur word-bounded somewhere outside longer ones. A single letter is never
 /// found (`a` and `i` are words, and a letter may name an option instead).
 pub(super) fn found(text: &str, phrases: &[&str]) -> Vec<usize> {
-    let mut spans: Vec<(usize, usize, usize)> = Vec::new();
-    for (which, phrase) in phrases.iter().enumerate().filter(|(_, phrase)| !is_letter(phrase)) {
-        spans.extend(occurrences(text, phrase).map(|at| (at, at + phrase.len(), which)));
-    }
-    let is_part = |&(start, end, _): &(usize, usize, usize)| {
-        spans.iter().any(|&(from, to, _)| from <= start && end <= to && to - from > end - start)
+    let stands = |phrase: &str| {
+        let longer: Vec<(&str, Vec<usize>)> = phrases
+            .iter()
+            .filter(|other| other.len() > phrase.len())
+            .map(|other| (*other, places(other, phrase).collect()))
+            .collect();
+        let within_longer = |at: usize| {
+            longer.iter().any(|(other, offsets)| {
+                offsets.iter().filter_map(|offset| at.checked_sub(*offset)).any(|start| stands_at(text, other, start))
+            })
+        };
+        places(text, phrase).any(|at| stands_at(text, phrase, at) && !within_longer(at))
     };
-    let mut own: Vec<usize> = spans.iter().filter(|span| !is_part(span)).map(|span| span.2).collect();
-    own.sort_unstable();
-    own.dedup();
-    own
+    (0..phrases.len()).filter(|&which| !is_letter(phrases[which]) && stands(phrases[which])).collect()
 }
 
 fn is_letter(phrase: &str) -> bool {
@@ -89,15 +92,20 @@ fn is_letter(phrase: &str) -> bool {
     chars.next().is_none_or(|c| chars.next().is_none() && !is_digit(c))
 }
 
-/// Where a phrase stands word-bounded; occurrences may overlap.
-fn occurrences<'t>(text: &'t str, phrase: &'t str) -> impl Iterator<Item = usize> + 't {
+/// Where a phrase is in a text, with or without bounds; occurrences may overlap.
+fn places(text: &str, phrase: &str) -> impl Iterator<Item = usize> {
     let mut from = 0;
-    let all = std::iter::from_fn(move || {
+    std::iter::from_fn(move || {
         let at = from + text.get(from..)?.find(phrase)?;
         from = at + text[at..].chars().next().map_or(1, char::len_utf8);
         Some(at)
-    });
-    all.filter(move |&at| is_bounded(&text[..at], phrase, &text[at + phrase.len()..]))
+    })
+}
+
+/// Whether a phrase stands at this place of a text, word-bounded.
+fn stands_at(text: &str, phrase: &str, at: usize) -> bool {
+    let behind = text.get(at..).and_then(|rest| rest.strip_prefix(phrase));
+    behind.is_some_and(|behind| is_bounded(&text[..at], phrase, behind))
 }
 
 /// Whether what stands before and behind leaves the phrase alone: no letter or digit, no sharp or flat (`C` is not in `C#`), and nothing that ties
