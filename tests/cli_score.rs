@@ -72,6 +72,117 @@ fn predictions_that_cannot_be_judged_are_refused_by_row() {
     insta::assert_snapshot!("score-unknown", redact(&error, dir.path()));
 }
 
+/// Each mishap in a file of its own; what is said of each, and how each ends.
+#[test]
+fn usual_mishaps_are_said_with_the_way_out() {
+    let dir = tempdir().unwrap();
+    let set = dir.path().join("d.json");
+    fs::write(&set, questions_text(6)).unwrap();
+    let mut all = String::new();
+    let mut put = |file: &str, with_set: bool| {
+        let mut args = vec!["score", file];
+        args.extend(if with_set { vec!["--dataset", set.to_str().unwrap()] } else { vec![] });
+        let error = redact(&aqa(args).fails(2), dir.path());
+        all.push_str(&format!("{error}\n"));
+    };
+    put(&predictions(&dir, "another-version.json", |rows| rows[1]["question"] = json!("Which?")), true);
+    put(&predictions(&dir, "other-options.json", |rows| rows[1]["choices"] = json!(["a", "b"])), true);
+    put(&predictions(&dir, "extra-id.json", |rows| rows[2]["id"] = json!("extra")), true);
+    put(&predictions(&dir, "twice.json", |rows| rows[2]["id"] = rows[0]["id"].clone()), false);
+    put(&predictions(&dir, "both-keys.json", |rows| rows[2]["model_output"] = json!("something else")), false);
+    for (name, value) in
+        [("number", json!(3)), ("null", json!(null)), ("list", json!(["dog"])), ("object", json!({"text": "dog"}))]
+    {
+        put(&predictions(&dir, &format!("{name}.json"), |rows| rows[3]["model_prediction"] = value), false);
+    }
+    let good = fs::read_to_string(predictions(&dir, "good.json", |_| ())).unwrap();
+    let mut write = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        fs::write(&path, text).unwrap();
+        put(path.to_str().unwrap(), false);
+    };
+    // What Python's json writes for float("nan"), as pandas has it for a missing value.
+    write("nan.json", &good.replace(r#""model_prediction":"none of these""#, r#""model_prediction": NaN"#));
+    write("infinity.json", &good.replace(r#""model_prediction":"none of these""#, r#""model_prediction": -Infinity"#));
+    let rows: Vec<Value> = serde_json::from_str(&good).unwrap();
+    write("lines.json", &rows.iter().map(|row| format!("{row}\n")).collect::<String>());
+    write("half.json", &good[..good.len() / 2]);
+    insta::assert_snapshot!("score-mishaps", all);
+}
+
+#[test]
+fn windows_line_ends_and_a_byte_order_mark_change_nothing() {
+    let dir = tempdir().unwrap();
+    let path = predictions(&dir, "p.json", |_| ());
+    let rows: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    let expected = aqa(["score", &path]).succeeds();
+    let set = dir.path().join("d.json");
+    let windows = |text: String| format!("\u{feff}{}", text.replace('\n', "\r\n"));
+    fs::write(&path, windows(serde_json::to_string_pretty(&rows).unwrap())).unwrap();
+    fs::write(&set, windows(serde_json::to_string_pretty(&report_runs::questions()[..6]).unwrap())).unwrap();
+    assert_eq!(aqa(["score", &path]).succeeds(), expected);
+    assert_eq!(aqa(["score", &path, "--dataset", set.to_str().unwrap()]).succeeds(), expected);
+}
+
+/// Whatever fills a file, only what a verdict depends on is kept of it. (A test with a limit on memory would be one of the allocator's.)
+#[test]
+fn large_files_score_as_small_ones() {
+    let dir = tempdir().unwrap();
+    let expected = aqa(["score", &predictions(&dir, "p.json", |_| ())]).succeeds();
+    let logits: Value = (0..300_000).collect::<Vec<u32>>().into();
+    // The second way is not the fast one: a number for an id is left to the careful reader.
+    for id in [json!("q00"), json!(0)] {
+        let large = predictions(&dir, "large.json", |rows| {
+            rows[0]["id"] = id;
+            for row in rows.iter_mut() {
+                row["logits"] = logits.clone();
+            }
+        });
+        assert!(fs::metadata(&large).unwrap().len() > 10_000_000);
+        assert_eq!(aqa(["score", &large]).succeeds(), expected);
+    }
+    let numbers = dir.path().join("numbers.json");
+    fs::write(&numbers, logits.to_string()).unwrap();
+    let error = aqa(["score", numbers.to_str().unwrap()]).fails(2);
+    assert_eq!(error.lines().count(), 21);
+    assert!(error.trim_end().ends_with("and 299980 more"), "{error}");
+}
+
+#[test]
+fn bounds_stand_beside_an_accuracy_that_leaves_questions_out() {
+    let dir = tempdir().unwrap();
+    let whole = predictions(&dir, "whole.json", |_| ());
+    let json: Value = serde_json::from_str(&aqa(["score", &whole, "--format", "json"]).succeeds()).unwrap();
+    assert_eq!(json.get("bounds"), None, "nothing is missing");
+    // Four of six are right; two of the right ones are not there.
+    let part = predictions(&dir, "part.json", |rows| {
+        for row in &mut rows[..2] {
+            row.as_object_mut().unwrap().remove("model_prediction");
+        }
+    });
+    insta::assert_snapshot!("score-bounds-text", aqa(["score", &part]).succeeds());
+    let json = aqa(["score", &part, "--format", "json"]).succeeds();
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json.as_object().unwrap().keys().next_back().unwrap(), "bounds", "behind what the contract has");
+    let cell = |correct: u64, accuracy: f64| json!({"total": 6, "correct": correct, "accuracy": accuracy});
+    assert_eq!(json["bounds"], json!({"strict": cell(2, 33.33), "worst": cell(2, 33.33), "best": cell(4, 66.67)}));
+}
+
+#[test]
+fn every_rule_scores_alone() {
+    let dir = tempdir().unwrap();
+    let file = predictions(&dir, "p.json", |rows| {
+        rows[0]["model_prediction"] = json!("A");
+        rows[1]["model_prediction"] = json!("<answer>piano</answer>");
+    });
+    for (rule, correct, no_answer) in [("official", 3, 1), ("parsed", 4, 2), ("exact", 2, 1), ("answer-tag", 1, 5)] {
+        let json = aqa(["score", &file, "--rule", rule, "--format", "json"]).succeeds();
+        let json: Value = serde_json::from_str(&json).unwrap();
+        let found = [&json["rule"], &json["total"], &json["correct"], &json["ledger"]["no_answer"]];
+        assert_eq!(found, [&json!(rule), &json!(6), &json!(correct), &json!(no_answer)], "{json}");
+    }
+}
+
 #[test]
 fn what_is_no_predictions_file_is_said_in_one_line() {
     let dir = tempdir().unwrap();

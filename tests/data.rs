@@ -88,7 +88,7 @@ q.json: row 9 (i): question: expected a text, found an empty one";
 #[test]
 fn files_that_are_no_questions_are_refused() {
     let refused = |text: &str| mmau::from_slice(text.as_bytes(), "q.json", Path::new("")).unwrap_err().to_string();
-    assert!(refused("").contains("q.json:1:0: expected a JSON array"));
+    assert!(refused("").contains("q.json: expected a JSON array of questions, found an empty file"));
     assert!(refused("[\n{\"id\": }]").contains("q.json:2:8: expected a JSON array"));
     assert!(refused("{}").contains("found an object"));
     assert!(refused("[]").contains("found an empty one"));

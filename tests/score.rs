@@ -62,7 +62,7 @@ fn public_predictions_score_as_by_the_script() {
         // Predictions for 1000 questions do not belong to a file of 73, nor to a later version.
         for other in ["mmau-test-mini.with-audio.json", "mmau-test-mini.2025-08-09.json"] {
             let error = score_file(&file, Rule::Official, Some(&folder.join(other))).unwrap_err();
-            assert_eq!((error.exit_code(), error.to_string().lines().count()), (2, 21), "{error}");
+            assert_eq!((error.exit_code(), error.to_string().lines().count()), (2, 22), "{error}");
         }
     }
 }
@@ -175,7 +175,7 @@ fn rows_that_cannot_be_judged_are_named() {
     let expected = "\
 p.json: row 1 (1): id: \"1\" is already that of row 0 (1)
 p.json: row 2 (2): model_output: expected a text, found the number 7
-p.json: row 3 (3): model_output: expected a text, found null
+p.json: row 3 (3): model_output: expected a text, found null (leave the key out where there is no prediction)
 p.json: row 4 (4): expected one prediction, found model_output \"x\" and model_prediction \"y\" (keep one)
 p.json: row 5 (5): answer: expected a text, found an empty one (give the questions with --dataset FILE)
 p.json: row 6: id: expected a text, found none";
@@ -198,6 +198,8 @@ p.json: row 6: id: expected a text, found none";
             .starts_with("p.json: row 1 (1): choices: expected the data set's [\"a dog\",\"a cat\"], found [\"a cat\"")
     );
     assert_eq!(found[2], "p.json: row 2 (2): answer: expected one in the data set, found it withheld");
+    let way_out = "`aqa-bench score p.json --rule all --dataset q.json` scores the questions that both have";
+    assert!(found.len() == 4 && found[3].starts_with("p.json: ") && found[3].ends_with(way_out), "{}", found[3]);
 
     let none = json!([edit(row("1", json!("")), |r| drop(r.remove("model_output")))]);
     assert!(scored(&none, None).unwrap_err().contains("expected predictions under model_output or model_prediction"));

@@ -93,6 +93,41 @@ fn files_become_rows_that_say_so_without_an_engine() {
     assert!(csv.lines().any(|l| l.contains("Ours,measured,from a file,")), "{csv}");
 }
 
+/// The same file by four rules: four stages, and no table in which rows of different rules stand side by side.
+#[test]
+fn rows_of_different_rules_never_share_a_table() {
+    let world = World::new();
+    let recipe = fs::read_to_string(world.at("files.yaml")).unwrap();
+    let (head, _) = recipe.split_once("scores:").unwrap();
+    let rules = ["official", "parsed", "exact", "answer-tag"];
+    let line =
+        |rule: &str| format!("  - {{name: by-{rule}, label: By {rule}, file: ours.json, data: made, rule: {rule}}}\n");
+    let lines: String = rules.iter().map(|rule| line(rule)).collect();
+    fs::write(world.at("files.yaml"), format!("{head}scores:\n{lines}")).unwrap();
+    let said = world.call("reproduce", &[]);
+    assert!(said.err.contains("4 files scored"), "{}", said.err);
+    let table = said.succeeds();
+    let tables: Vec<&str> = table.split("\n## ").collect();
+    for (rule, accuracy) in rules.iter().zip(["9/11", "9/11", "0/11", "9/11"]) {
+        let own: Vec<_> = tables.iter().filter(|t| t.contains(&format!("| By {rule}"))).collect();
+        assert_eq!(own.len(), 1, "{table}");
+        assert!(line_of(own[0], rule).contains(accuracy), "{}", own[0]);
+        assert!(own[0].contains(&format!("Scored by the {rule} rule")), "{}", own[0]);
+        assert_eq!(own[0].matches("| By ").count(), 1, "{}", own[0]);
+        // A floor is what an answer is worth in the form that the rule reads.
+        let floor = own[0].lines().find(|l| l.starts_with("| Always the first")).unwrap();
+        assert_eq!(floor.matches(" 50.00 ").count(), 4, "{floor}");
+    }
+    insta::assert_snapshot!(
+        "rules-headings",
+        table.lines().filter(|l| l.starts_with('#') || l.contains("Scored by")).collect::<Vec<_>>().join("\n")
+    );
+}
+
+fn line_of<'t>(table: &'t str, rule: &str) -> &'t str {
+    line(table, &format!("By {rule}"))
+}
+
 #[test]
 fn another_file_is_another_stage_and_a_pinned_one_must_be_the_pinned_one() {
     let world = World::new();

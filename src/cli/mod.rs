@@ -78,12 +78,13 @@ enum Command {
     Score {
         /// The predictions
         file: PathBuf,
-        /// How an answer is judged
-        #[arg(long, value_enum, default_value_t = RuleArg::Official)]
-        rule: RuleArg,
-        /// The questions, when the predictions do not carry them, and to count rows that are missing
-        #[arg(long)]
-        dataset: Option<PathBuf>,
+        /// How an answer is judged; several, or `all`, make a matrix
+        #[arg(long, value_enum, default_value = "official")]
+        rule: Vec<RuleArg>,
+        /// The questions, when the predictions do not carry them, and to count rows that are missing. Several, which may be other versions, make a
+        /// matrix over the questions that they share with the predictions
+        #[arg(long, value_name = "FILE")]
+        dataset: Vec<PathBuf>,
         /// How to print it
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
@@ -295,7 +296,16 @@ enum TableFormat {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum RuleArg {
+    /// MMAU's script: token sets
     Official,
+    /// The option that the text names, by letter or text; nothing is guessed
+    Parsed,
+    /// The answer's text, byte for byte
+    Exact,
+    /// An option's text or letter in `<answer>…</answer>`
+    AnswerTag,
+    /// All of them
+    All,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -347,9 +357,7 @@ fn answer(command: Command) -> Result<()> {
         Command::Fetch { recipe, again } => fetch::fetch(&recipe, again),
         Command::Lock { recipe, again } => fetch::lock(&recipe, again),
         Command::Compare { locks, format } => fetch::compare(&locks[0], &locks[1], format),
-        Command::Score { file, rule: RuleArg::Official, dataset, format } => {
-            score::run(&file, dataset.as_deref(), format)
-        }
+        Command::Score { file, rule, dataset, format } => score::run(&file, &rule, &dataset, format),
         Command::Identify { file, expect, format } => identify::run(&file, expect.as_deref(), format),
         Command::Prepare { what } => prepare::run(&what),
         Command::Report { runs, format, breakdowns, out } => report::run(&runs, format, breakdowns, out.as_deref()),

@@ -9,6 +9,7 @@ pub mod mmau;
 pub mod mmau_parquet;
 pub mod prepare;
 mod row;
+mod rows;
 pub mod versions;
 
 pub(crate) use row::{Problems, Row, describe, id_of};

@@ -8,13 +8,23 @@ use crate::artifact::{EvalRecord, Hearing};
 use crate::data::versions;
 use crate::error::Result;
 use crate::pins::Sha256;
+use crate::recipe::Rule;
 use crate::score::stats;
 use indexmap::{IndexMap, IndexSet};
 
-/// MMAU's evaluation.py, as it has been since commit 7468292 of 2025-01-29.
-const RULE: &str = "MMAU's `evaluation.py`, sha256 `85480e1c0dfe8ee1406e9c6e598eff0dca9e0216701f076faf69081c6aab1558`";
+/// A rule in a few words. MMAU's evaluation.py is as it has been since commit 7468292 of 2025-01-29.
+fn rule(name: &str) -> Result<&'static str> {
+    Ok(match super::judge::rule(name)? {
+        Rule::Official => {
+            "MMAU's `evaluation.py`, sha256 `85480e1c0dfe8ee1406e9c6e598eff0dca9e0216701f076faf69081c6aab1558`"
+        }
+        Rule::Parsed => "the option that an answer names, by letter or text; nothing is guessed",
+        Rule::Exact => "the right option's text and nothing else, byte for byte but for white space around it",
+        Rule::AnswerTag => "the right option's text or letter in `<answer>`; without a tag there is no answer",
+    })
+}
 
-/// The data set of a table: the names of its known versions, or its hash.
+/// The data set of a table: the names of its known versions, or its hash; and the rule, where it is not MMAU's.
 pub(super) fn heading(entries: &[Entry<'_>]) -> Result<String> {
     let mut names = IndexSet::new();
     for entry in entries {
@@ -29,7 +39,11 @@ pub(super) fn heading(entries: &[Entry<'_>]) -> Result<String> {
     let first = names[0].clone();
     let stem = first.rsplit_once(" of ").map_or("", |(stem, _)| stem);
     let rest = names.iter().skip(1).map(|n| n.strip_prefix(stem).and_then(|n| n.strip_prefix(" of ")).unwrap_or(n));
-    Ok(rest.fold(first.clone(), |all, name| format!("{all} and {name}")))
+    let by = match entries[0].eval.record.rule.as_str() {
+        rule if rule == Rule::Official.name() => String::new(),
+        rule => format!(", rule {rule}"),
+    };
+    Ok(rest.fold(first.clone(), |all, name| format!("{all} and {name}")) + &by)
 }
 
 /// A version in a word or two: its date, or the start of its hash.
@@ -48,8 +62,10 @@ pub(super) fn claim_label(claim: &Claim) -> String {
 pub(super) fn caption(entries: &[Entry<'_>], rows: &[Row], groups: &[Summary]) -> Result<Vec<String>> {
     let is_scored = entries.iter().any(|e| e.eval.score.is_some());
     let mut lines = Vec::new();
+    let name = entries[0].eval.record.rule.as_str();
+    let rule = rule(name)?;
     let scored = format!(
-        "Scored by the official rule ({RULE}). Percent of questions, with the 95 % Wilson interval. \
+        "Scored by the {name} rule ({rule}). Percent of questions, with the 95 % Wilson interval. \
          Average is the share of all questions, not the mean of the columns. Bold: the best measured value of a column{}.",
         if rows.iter().any(|r| r.kind == Kind::Measured && r.partial.is_some()) {
             "; rows on part of the questions do not compete"
@@ -191,7 +207,8 @@ fn sources(entries: &[Entry<'_>]) -> Vec<String> {
     let mut lines = IndexSet::new();
     for entry in entries {
         for (name, file) in &entry.run.claims {
-            let on = |c: &&Claim| file.versions[&c.split].contains(&entry.eval.record.dataset_sha256);
+            let official = entry.eval.record.rule == Rule::Official.name();
+            let on = |c: &&Claim| official && file.versions[&c.split].contains(&entry.eval.record.dataset_sha256);
             let tables: IndexSet<&str> = file.claims.iter().filter(on).map(|c| c.table.as_str()).collect();
             if tables.is_empty() {
                 continue;
@@ -228,6 +245,12 @@ fn verdict(entry: &Entry<'_>, claim: &Claim, same_version: bool) -> String {
     let Some(score) = &entry.eval.score else {
         return "not held against it: the answers are withheld.".into();
     };
+    if record.rule != Rule::Official.name() {
+        return format!(
+            "not held against it: published numbers are by MMAU's script, this one by the rule {}.",
+            record.rule
+        );
+    }
     if !same_version {
         return "not held against it: it was measured on another version of the questions.".into();
     }

@@ -28,15 +28,24 @@ pub fn predictions(path: &Path) -> Result<Vec<Example>> {
     }
 }
 
+/// The rule that a record names.
+///
+/// # Errors
+/// Exit code 4: there is none of this name.
+pub fn rule(name: &str) -> Result<Rule> {
+    Rule::named(name).ok_or_else(|| {
+        let known = Rule::ALL.map(Rule::name).join(", ");
+        Error::inputs(format!("rule: expected one of {known}, found {name:?}"))
+    })
+}
+
 /// Scores rows. `failed` are the questions that could not be put to the model, which predictions alone do not tell from those
 /// without an answer: both have an empty `model_prediction`.
 ///
 /// # Errors
 /// Exit code 4: an unknown rule, a withheld answer, or a failed question that has an answer.
 pub fn rescore(rows: &[Example], rule: &str, failed: &BTreeSet<&str>) -> Result<(Score, Verdicts)> {
-    if rule != score::rule_name(Rule::Official) {
-        return Err(Error::inputs(format!("rule: expected official, found {rule:?}")));
-    }
+    let rule = self::rule(rule)?;
     let (mut verdicts, mut missing) = (Verdicts::new(), 0);
     let mut judged = Vec::with_capacity(rows.len());
     for row in rows {
@@ -53,13 +62,13 @@ pub fn rescore(rows: &[Example], rule: &str, failed: &BTreeSet<&str>) -> Result<
             Some(Some(_)) if failed.contains(row.id.as_str()) => {
                 return Err(Error::inputs(format!("question {}: failed, and yet it has a prediction", row.id)));
             }
-            Some(Some(text)) => score::judge(Rule::Official, answer, text, &row.choices),
+            Some(Some(text)) => score::judge(rule, answer, text, &row.choices),
         };
         let (task, difficulty, sub_category) = (&row.task, &row.difficulty, &row.sub_category);
         judged.push(score::Judged { task, difficulty, sub_category, verdict });
         verdicts.insert(row.id.clone(), verdict);
     }
-    Ok((score::score_rows(Rule::Official, judged, missing), verdicts))
+    Ok((score::score_rows(rule, judged, missing), verdicts))
 }
 
 /// The chat template of a checkpoint that has none of its own, with the system turn of an evaluation.
@@ -87,4 +96,38 @@ pub fn prompt_sha256(template: &ChatTemplate, style: &str, row: &Example) -> Res
         }
     };
     Ok(Sha256::of(template.render(&prompt::text(style, row), 1)?.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// Three rows by every rule: what an evaluation recorded under a rule is judged again by that rule.
+    #[test]
+    fn rows_are_scored_again_by_the_rule_of_their_record() {
+        let said = ["(A) a dog", "a dog", "<answer>a dog</answer>"];
+        let row = |(i, said): (usize, &&str)| {
+            json!({
+                "id": i.to_string(), "audio_id": "x.wav", "question": "What?", "choices": ["a dog", "cat B"], "answer": "a dog",
+                "task": "sound", "difficulty": "easy", "model_prediction": said,
+            })
+        };
+        let rows: Vec<_> = said.iter().enumerate().map(row).collect();
+        let rows = mmau::from_slice(json!(rows).to_string().as_bytes(), "p.json", Path::new("")).unwrap();
+        for (rule, expected) in [
+            ("official", ["correct", "correct", "correct"]),
+            ("parsed", ["correct", "correct", "correct"]),
+            ("exact", ["wrong", "correct", "wrong"]),
+            ("answer-tag", ["no_answer", "no_answer", "correct"]),
+        ] {
+            let (score, verdicts) = rescore(&rows, rule, &BTreeSet::new()).unwrap();
+            assert_eq!(score.rule, rule);
+            let found: Vec<_> = verdicts.values().map(|verdict| serde_json::to_value(verdict).unwrap()).collect();
+            assert_eq!(found, expected, "{rule}");
+        }
+        let error = rescore(&rows, "offical", &BTreeSet::new()).unwrap_err();
+        assert_eq!(error.exit_code(), 4);
+        assert_eq!(error.to_string(), "rule: expected one of official, parsed, exact, answer-tag, found \"offical\"");
+    }
 }

@@ -4,6 +4,7 @@ use super::breakdown::{self, Breakdown};
 use super::caption;
 use super::claims::{Claim, Claims};
 use super::group::{self, Summary};
+use super::judge;
 use super::load::{Evaluation, Run};
 use super::rank;
 use crate::data::versions;
@@ -116,10 +117,12 @@ pub(super) struct Entry<'a> {
 /// # Errors
 /// A question file or claims that contradict themselves (exit code 4 or 2).
 pub fn tables(runs: &[Run]) -> Result<Vec<Table>> {
-    let mut groups: IndexMap<(&str, String), Vec<Entry<'_>>> = IndexMap::new();
+    let mut groups: IndexMap<(&str, String, &str), Vec<Entry<'_>>> = IndexMap::new();
     for run in runs {
         for eval in &run.evals {
-            let key = (eval.record.dataset_format.as_str(), versions::group(&eval.record.dataset_sha256)?);
+            let (record, version) = (&eval.record, versions::group(&eval.record.dataset_sha256)?);
+            // Rows that were judged by different rules never share a table.
+            let key = (record.dataset_format.as_str(), version, record.rule.as_str());
             groups.entry(key).or_default().push(Entry { run, eval, label: eval.record.label.clone() });
         }
     }
@@ -219,7 +222,7 @@ fn trivial(entries: &[Entry<'_>], columns: &[String]) -> Result<Vec<Row>> {
     for (sha256, entry) in &widest {
         let (asked, all) = (entry.eval.predictions.len() as u64, entry.eval.record.questions);
         // Without the answers nobody outside can tell what a trivial policy scores.
-        let Some(expected) = floors(Rule::Official, &entry.eval.predictions) else { continue };
+        let Some(expected) = floors(judge::rule(&entry.eval.record.rule)?, &entry.eval.predictions) else { continue };
         let policies: [(&str, Policy); 2] =
             [("Always the first option", |f| f.first as f64), ("Uniformly random option", |f| f.random)];
         for (label, correct) in policies {
@@ -271,7 +274,9 @@ fn quoted(entries: &[Entry<'_>], columns: &[String], notes: &mut Vec<String>) ->
     let mut rows = Vec::new();
     for entry in entries {
         for (name, file) in &entry.run.claims {
-            let fits = |claim: &&Claim| file.versions[&claim.split].contains(&entry.eval.record.dataset_sha256);
+            let official = entry.eval.record.rule == Rule::Official.name();
+            let fits =
+                |claim: &&Claim| official && file.versions[&claim.split].contains(&entry.eval.record.dataset_sha256);
             if !file.claims.iter().any(|c| fits(&c)) || !seen.insert(name.as_str()) {
                 continue;
             }

@@ -8,7 +8,7 @@ pub mod math_verify;
 mod pattern;
 mod tags;
 
-pub use tags::{answer, answer_after_think, answer_dotall, last_answer, response};
+pub use tags::{answer, answer_after_think, answer_dotall, last_answer, response, tagged};
 
 use crate::prompt::python::is_space;
 use crate::recipe::RewardName;

@@ -33,6 +33,11 @@ pub fn answer_dotall(text: &str) -> &str {
     strip(blocks(text, true).next().unwrap_or(text))
 }
 
+/// The inside of the first block, over as many lines as it takes; `None` where there is no block.
+pub fn tagged(text: &str) -> Option<&str> {
+    blocks(text, true).next()
+}
+
 /// The inside of the last block that lies within one line, else the whole text; stripped. Blocks do not overlap: one that
 /// begins within another is part of it.
 pub fn last_answer(text: &str) -> &str {

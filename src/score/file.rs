@@ -1,6 +1,6 @@
 //! Scoring a predictions file: MMAU's JSON with a prediction in each row.
 
-use super::{Judged, Score, judge, ordinary, score_rows};
+use super::{Judged, Score, Verdict, judge, ordinary, score_rows};
 use crate::data::mmau::{self, PREDICTIONS as KEYS, Place};
 use crate::data::{Example, Problems, Row, id_of};
 use crate::error::{Context, Error, Result};
@@ -12,13 +12,17 @@ use std::path::Path;
 /// The other keys that are looked at, the last with a data set alone.
 const NEEDED: [&str; 7] = ["id", "choices", "answer", "task", "difficulty", "sub-category", "question"];
 
-/// What a row's verdict depends on.
-struct Facts {
-    choices: Vec<String>,
-    answer: String,
-    task: String,
-    difficulty: String,
-    sub_category: String,
+/// The way out where rows do not carry their questions.
+pub(super) const GIVE: &str = " (give the questions with --dataset FILE)";
+
+/// What a row's verdict depends on, and what it is counted under.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    pub choices: Vec<String>,
+    pub answer: String,
+    pub task: String,
+    pub difficulty: String,
+    pub sub_category: String,
 }
 
 /// Scores a predictions file by a rule. Rows without a prediction, and questions of the data set without a row, are missing.
@@ -46,16 +50,18 @@ pub fn score_file(predictions: &Path, rule: Rule, dataset: Option<&Path>) -> Res
 pub(super) fn score_slice(bytes: &[u8], name: &str, rule: Rule, dataset: Option<(&str, &[Example])>) -> Result<Score> {
     let known: Option<HashMap<&str, &Example>> =
         dataset.map(|(_, examples)| examples.iter().map(|e| (e.id.as_str(), e)).collect());
-    let rows = mmau::rows_with(&[&KEYS[..], &NEEDED].concat(), bytes, name)?;
+    let rows = answered(bytes, name)?;
     let mut problems = Problems::of(name);
-    let mut seen = HashMap::new();
+    let (mut seen, mut other_version) = (HashMap::new(), false);
     let mut judged = Vec::with_capacity(rows.len());
     for (index, object) in rows.iter().enumerate() {
         let place = Place(index, object);
         let row = Row(object);
         let example = id_of(&row, &place, &mut seen).and_then(|id| match (&known, dataset) {
             (Some(known), Some((file, _))) => {
-                known.get(id.as_str()).copied().map(Some).ok_or(format!("id: {id:?} is no question of {file}"))
+                let known = known.get(id.as_str()).copied();
+                other_version |= known.is_none_or(|example| differing(object, &example.row).is_some());
+                known.map(Some).ok_or(format!("id: {id:?} is no question of {file}"))
             }
             _ => Ok(None),
         });
@@ -72,18 +78,18 @@ pub(super) fn score_slice(bytes: &[u8], name: &str, rule: Rule, dataset: Option<
             Err(what) => problems.add(place, what),
         }
     }
-    let judged = problems.or(judged)?;
+    let judged = problems.or(judged).map_err(|e| match dataset {
+        Some((file, _)) if other_version => {
+            Error::new(e.kind(), format!("{e}\n{name}: {}", another_version(name, file)))
+        }
+        _ => e,
+    })?;
     if judged.is_empty() {
         return Err(none(name, rows.len()));
     }
     let asked = dataset.map_or(rows.len(), |(_, examples)| examples.len());
     let missing = (asked - judged.len()) as u64;
-    let rows = judged.iter().map(|(facts, verdict)| Judged {
-        task: &facts.task,
-        difficulty: &facts.difficulty,
-        sub_category: &facts.sub_category,
-        verdict: *verdict,
-    });
+    let rows = judged.iter().map(|(facts, verdict)| facts.judged(*verdict));
     Ok(score_rows(rule, rows, missing))
 }
 
@@ -94,16 +100,16 @@ pub(super) fn score_slice(bytes: &[u8], name: &str, rule: Rule, dataset: Option<
 /// As [`score_file`] with a data set, each problem by row (exit code 2).
 pub fn predictions(bytes: &[u8], name: &str, dataset: &str, examples: &[Example]) -> Result<HashMap<String, String>> {
     let known: HashMap<&str, &Example> = examples.iter().map(|e| (e.id.as_str(), e)).collect();
-    let rows = mmau::rows_with(&[&KEYS[..], &NEEDED].concat(), bytes, name)?;
+    let rows = answered(bytes, name)?;
     let mut problems = Problems::of(name);
     let (mut seen, mut found) = (HashMap::new(), HashMap::new());
     for (index, object) in rows.iter().enumerate() {
         let (place, row) = (Place(index, object), Row(object));
         let read = id_of(&row, &place, &mut seen).and_then(|id| {
             let example = known.get(id.as_str()).ok_or(format!("id: {id:?} is no question of data set {dataset}"))?;
-            for key in ["question", "choices"] {
-                same(object, &example.row, key)?;
-            }
+            same(object, &example.row).map_err(|e| {
+                format!("{e} (predictions made on another version of the data set? `aqa-bench identify FILE` tells)")
+            })?;
             Ok(prediction(&row)?.map(|text| (id, text.to_owned())))
         });
         match read {
@@ -118,21 +124,37 @@ pub fn predictions(bytes: &[u8], name: &str, dataset: &str, examples: &[Example]
     Ok(found)
 }
 
+/// The rows of a predictions file with what a verdict depends on.
+///
+/// # Errors
+/// Exit code 2: it is no JSON array of objects.
+pub(super) fn answered(bytes: &[u8], name: &str) -> Result<Vec<Map<String, Value>>> {
+    mmau::rows_with(&[&KEYS[..], &NEEDED].concat(), bytes, name)
+}
+
 /// A file that holds no prediction at all.
-fn none(name: &str, rows: usize) -> Error {
+pub(super) fn none(name: &str, rows: usize) -> Error {
     Error::request(format!(
         "{name}: expected predictions under {} or {}, found none in {rows} rows (is this the questions file?)",
         KEYS[0], KEYS[1],
     ))
 }
 
+/// What may be behind ids and questions that are not the data set's.
+fn another_version(name: &str, file: &str) -> String {
+    format!(
+        "predictions made on another version of the data set? `aqa-bench identify {name}` tells; `aqa-bench score {name} --rule all --dataset {file}` scores the questions that both have"
+    )
+}
+
 /// The prediction of a row, if it has one.
-fn prediction<'a>(row: &Row<'a>) -> Result<Option<&'a str>, String> {
+pub(super) fn prediction<'a>(row: &Row<'a>) -> Result<Option<&'a str>, String> {
     let mut found: Option<(&str, &str)> = None;
     for key in KEYS {
         let Some(value) = row.0.get(key) else { continue };
         let Value::String(text) = value else {
-            return Err(format!("{key}: expected a text, found {}", crate::data::describe(value)));
+            let way_out = if value.is_null() { " (leave the key out where there is no prediction)" } else { "" };
+            return Err(format!("{key}: expected a text, found {}{way_out}", crate::data::describe(value)));
         };
         match found {
             Some((other, first)) if first != text => {
@@ -147,36 +169,57 @@ fn prediction<'a>(row: &Row<'a>) -> Result<Option<&'a str>, String> {
 /// What the verdict depends on, from the data set's question where there is one, else from the row.
 fn facts(row: &Row, example: Option<&Example>) -> Result<Facts, String> {
     let Some(example) = example else {
-        return own(row).map_err(|e| format!("{e} (give the questions with --dataset FILE)"));
+        return Facts::own(row).map_err(|what| what + GIVE);
     };
-    for key in ["question", "choices"] {
-        same(row.0, &example.row, key)?;
-    }
-    Ok(Facts {
-        choices: example.choices.clone(),
-        answer: example.answer.clone().ok_or("answer: expected one in the data set, found it withheld")?,
-        task: example.task.clone(),
-        difficulty: example.difficulty.clone(),
-        sub_category: example.sub_category.clone(),
-    })
+    same(row.0, &example.row)?;
+    Facts::of(example)
 }
 
-fn own(row: &Row) -> Result<Facts, String> {
-    Ok(Facts {
-        choices: row.texts("choices", 1)?,
-        answer: row.text("answer")?.to_owned(),
-        task: row.text("task")?.to_owned(),
-        difficulty: row.text("difficulty")?.to_owned(),
-        sub_category: row.optional_text("sub-category")?.unwrap_or_default().to_owned(),
-    })
+impl Facts {
+    /// Those of a data set's question.
+    pub(super) fn of(example: &Example) -> Result<Self, String> {
+        Ok(Self {
+            choices: example.choices.clone(),
+            answer: example.answer.clone().ok_or("answer: expected one in the data set, found it withheld")?,
+            task: example.task.clone(),
+            difficulty: example.difficulty.clone(),
+            sub_category: example.sub_category.clone(),
+        })
+    }
+
+    /// Those that a row of predictions carries.
+    pub(super) fn own(row: &Row) -> Result<Self, String> {
+        Ok(Self {
+            choices: row.texts("choices", 1)?,
+            answer: row.text("answer")?.to_owned(),
+            task: row.text("task")?.to_owned(),
+            difficulty: row.text("difficulty")?.to_owned(),
+            sub_category: row.optional_text("sub-category")?.unwrap_or_default().to_owned(),
+        })
+    }
+
+    /// The question with its verdict.
+    pub(super) fn judged(&self, verdict: Verdict) -> Judged<'_> {
+        let Self { task, difficulty, sub_category, .. } = self;
+        Judged { task, difficulty, sub_category, verdict }
+    }
 }
 
 /// A row that says it asked something else was made on another version of the data set.
-fn same(row: &Map<String, Value>, example: &Map<String, Value>, key: &str) -> Result<(), String> {
-    match (row.get(key), example.get(key)) {
-        (Some(found), Some(expected)) if found != expected => Err(format!(
-            "{key}: expected the data set's {expected}, found {found} (predictions made on another version of the data set? `aqa-bench identify FILE` tells)"
-        )),
-        _ => Ok(()),
+fn same(row: &Map<String, Value>, example: &Map<String, Value>) -> Result<(), String> {
+    match differing(row, example) {
+        None => Ok(()),
+        Some((key, found, expected)) => Err(format!("{key}: expected the data set's {expected}, found {found}")),
     }
+}
+
+/// The first of question and options that a row has otherwise than the data set: the key, what was found and what was expected.
+fn differing<'a>(
+    row: &'a Map<String, Value>,
+    example: &'a Map<String, Value>,
+) -> Option<(&'static str, &'a Value, &'a Value)> {
+    ["question", "choices"].into_iter().find_map(|key| {
+        let (found, expected) = (row.get(key)?, example.get(key)?);
+        (found != expected).then_some((key, found, expected))
+    })
 }

@@ -26,13 +26,19 @@ pub struct Floors {
     pub task: IndexMap<String, Floor>,
 }
 
-/// The floors of a data set by a rule; `None` when an answer is withheld, since then nobody outside can tell.
+/// The floors of a data set by a rule, of answers in the form that the rule reads; `None` when an answer is withheld, since then nobody outside can tell.
 pub fn floors(rule: Rule, examples: &[Example]) -> Option<Floors> {
     let mut floors = Floors { all: Floor::default(), task: IndexMap::new() };
     for example in examples {
         let answer = example.answer.as_ref()?;
-        let passes: Vec<bool> =
-            example.choices.iter().map(|c| judge(rule, answer, c, &example.choices) == Verdict::Correct).collect();
+        let passes = |choice: &String| {
+            let said = match rule {
+                Rule::AnswerTag => format!("<answer>{choice}</answer>"),
+                Rule::Official | Rule::Parsed | Rule::Exact => choice.clone(),
+            };
+            judge(rule, answer, &said, &example.choices) == Verdict::Correct
+        };
+        let passes: Vec<bool> = example.choices.iter().map(passes).collect();
         let first = passes.first().is_some_and(|&p| p);
         let share = passes.iter().filter(|&&p| p).count() as f64 / passes.len().max(1) as f64;
         for floor in [&mut floors.all, floors.task.entry(example.task.clone()).or_default()] {

@@ -4,16 +4,23 @@ use crate::recipe::{Extract, Rule};
 use crate::reward;
 use serde::{Deserialize, Serialize};
 
+mod bounds;
 mod file;
 mod floors;
+mod matrix;
 pub mod official;
+mod options;
 mod ordinary;
+mod phrase;
 pub mod stats;
+mod strict;
 pub mod submission;
 mod table;
 
+pub use bounds::{Bounded, Bounds};
 pub use file::{predictions, score_file};
 pub use floors::{Floor, Floors, floors};
+pub use matrix::{Matrix, Over, Set, Which, matrix};
 
 /// What became of one question. Four different things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,7 +72,7 @@ pub struct Ledger {
     pub failed: u64,
 }
 
-/// A score: the JSON that `score --format json` prints.
+/// A score: the JSON that `score --format json` prints (see [`Bounded`]) and a run keeps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Score {
     /// Name of the rule.
@@ -105,23 +112,20 @@ pub struct Judged<'a> {
     pub verdict: Verdict,
 }
 
-/// The name that a recipe and a score call the rule by.
-pub fn rule_name(rule: Rule) -> &'static str {
-    match rule {
-        Rule::Official => "official",
-    }
-}
-
-/// Judges what counts as the answer (see [`extract`]) by a rule; never gives [`Verdict::Failed`].
+/// Judges what counts as the answer (see [`extract`]) by a rule; never gives [`Verdict::Failed`]. Which rule counts what, and why, is in
+/// docs/methodology.md.
 pub fn judge(rule: Rule, answer: &str, prediction: &str, choices: &[impl AsRef<str>]) -> Verdict {
     match rule {
         Rule::Official => official::judge(answer, prediction, choices),
+        Rule::Parsed => strict::parsed(answer, prediction, choices),
+        Rule::Exact => strict::exact(answer, prediction),
+        Rule::AnswerTag => strict::answer_tag(answer, prediction, choices),
     }
 }
 
-/// Whether a text counts as an answer by a rule, whatever the right one is.
-pub fn is_answer(rule: Rule, prediction: &str) -> bool {
-    judge(rule, "", prediction, &[""; 0]) != Verdict::NoAnswer
+/// Whether a text counts as an answer to these options by a rule, whatever the right one is.
+pub fn is_answer(rule: Rule, prediction: &str, choices: &[impl AsRef<str>]) -> bool {
+    judge(rule, "", prediction, choices) != Verdict::NoAnswer
 }
 
 /// Takes what counts as the answer from a generated text.
@@ -167,7 +171,7 @@ pub fn score_rows<'a>(rule: Rule, rows: impl IntoIterator<Item = Judged<'a>>, mi
         cell.accuracy = stats::percent(cell.correct, cell.total);
     }
     Score {
-        rule: rule_name(rule).into(),
+        rule: rule.name().into(),
         total: whole.total,
         correct: whole.correct,
         accuracy: stats::percent(whole.correct, whole.total),

@@ -2,6 +2,7 @@
 //! (a number for an id, a key twice, an absent option) is left to the reader in `file.rs`, which knows every problem and says it.
 
 use super::{Judged, Score, Verdict, judge, score_rows};
+use crate::data::mmau::without_mark;
 use crate::recipe::Rule;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use std::borrow::Cow;
@@ -102,7 +103,7 @@ impl<'de> Visitor<'de> for Rows {
 
 /// The score of an ordinary file; `None` where something in it is not.
 pub(super) fn score(bytes: &[u8], rule: Rule) -> Option<Score> {
-    let mut reader = serde_json::Deserializer::from_str(std::str::from_utf8(bytes).ok()?);
+    let mut reader = serde_json::Deserializer::from_str(std::str::from_utf8(without_mark(bytes)).ok()?);
     let (judged, missing) = Rows(rule).deserialize(&mut reader).ok()?;
     reader.end().ok()?;
     let rows = judged.iter().map(|row| Judged {
@@ -157,8 +158,10 @@ mod tests {
         fn an_ordinary_file_scores_as_any_other(rows in proptest::collection::vec(row(), 1..4), behind in "[ \n]{0,2}|x") {
             let rows: Vec<String> = rows.iter().enumerate().map(|(i, row)| row.replace('N', &i.to_string())).collect();
             let text = format!("[{}]{behind}", rows.join(","));
-            if let Some(fast) = score(text.as_bytes(), Rule::Official) {
-                prop_assert_eq!(Some(fast), score_slice(text.as_bytes(), "p.json", Rule::Official, None).ok(), "{}", text);
+            for rule in Rule::ALL {
+                if let Some(fast) = score(text.as_bytes(), rule) {
+                    prop_assert_eq!(Some(fast), score_slice(text.as_bytes(), "p.json", rule, None).ok(), "{}", text);
+                }
             }
         }
     }

@@ -1,6 +1,6 @@
 //! A score as text.
 
-use super::{Cells, Score, stats};
+use super::{Bounds, Cells, Score, stats};
 use std::fmt::Write;
 
 /// See [`Score::to_text`].
@@ -17,6 +17,17 @@ pub(super) fn text(score: &Score) -> String {
         "ledger    {} wrong, {} no answer, {} missing, {} failed",
         ledger.wrong, ledger.no_answer, ledger.missing, ledger.failed
     ));
+    if let Some(Bounds { strict, best, .. }) = score.bounds() {
+        let (total, correct) = (strict.total, strict.correct);
+        put(format_args!(
+            "strict    {:.2} %, {correct} of {total} questions (missing ones count against it; the worst case)",
+            strict.accuracy
+        ));
+        put(format_args!(
+            "best case {:.2} %, {} of {total} questions (missing and failed ones right)",
+            best.accuracy, best.correct
+        ));
+    }
     put(format_args!("rule      {}", score.rule));
     for (by, cells) in breakdowns {
         if !cells.is_empty() {

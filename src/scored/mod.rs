@@ -112,7 +112,7 @@ pub fn score(scored: &Scored, questions: &Questions, limit: Option<usize>, place
             prompt: String::new(),
             decoding: String::new(),
             extract: spelling(scored)?,
-            rule: score::rule_name(scored.rule).into(),
+            rule: scored.rule.name().into(),
             cropped: 0,
             truncated: 0,
             damaged: 0,

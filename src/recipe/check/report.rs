@@ -25,10 +25,12 @@ pub(super) fn report(root: &Spot<'_>, evals: &[Spot<'_>], scores: &[Spot<'_>], p
     groups(&report.list("groups"), evals, problems);
 }
 
-/// Groups have names of their own, and hold different evaluations on one data set.
+/// Groups have names of their own, and hold different evaluations on one data set, judged by one rule.
 fn groups(groups: &[Spot<'_>], evals: &[Spot<'_>], problems: &mut Problems) {
     let known: Vec<&str> = evals.iter().filter_map(|e| e.text_at("name")).collect();
-    let set = |name: &str| evals.iter().find(|e| e.text_at("name") == Some(name)).and_then(|e| e.text_at("data"));
+    let of =
+        |name: &str, key: &str| evals.iter().find(|e| e.text_at("name") == Some(name)).and_then(|e| e.text_at(key));
+    let differ = |key: &str, first: &str, name: &str| of(first, key).is_some() && of(first, key) != of(name, key);
     let mut names: Vec<&str> = Vec::new();
     for group in groups {
         if let Some((spot, name)) = group.get("name").and_then(|s| s.text().map(|t| (s, t))) {
@@ -40,14 +42,19 @@ fn groups(groups: &[Spot<'_>], evals: &[Spot<'_>], problems: &mut Problems) {
         let mut seen: Vec<&str> = Vec::new();
         for spot in group.list("evals") {
             let Some(name) = spot.text() else { continue };
-            let other = seen.iter().find(|first| set(first).is_some() && set(first) != set(name));
+            let other = |key: &str| seen.iter().find(|first| differ(key, first, name));
             if !known.contains(&name) {
                 spot.problem(problems, "the name of an eval", quote(name), &hint_from(name, &known, "evals"));
             } else if seen.contains(&name) {
                 spot.problem(problems, "each eval once", quote(name), "remove it: it is one measurement");
-            } else if let Some(other) = other {
-                let hint = format!("{other} is on {}: their mean would say nothing", set(other).unwrap_or_default());
+            } else if let Some(first) = other("data") {
+                let hint =
+                    format!("{first} is on {}: their mean would say nothing", of(first, "data").unwrap_or_default());
                 spot.problem(problems, "evals on one data set", quote(name), &hint);
+            } else if let Some(first) = other("rule") {
+                let rule = of(first, "rule").unwrap_or_default();
+                let hint = format!("{first} is judged by {rule}: their mean would say nothing");
+                spot.problem(problems, "evals judged by one rule", quote(name), &hint);
             }
             seen.push(name);
         }

@@ -36,6 +36,7 @@ pub(super) fn stages(root: &Spot<'_>, problems: &mut Problems) {
         reference(eval, &sets, problems);
         at_step(eval, &trains, problems);
         system(eval, problems);
+        tagged(eval, problems);
         if let Some(decoding) = eval.get("decoding") {
             greedy(&decoding, problems);
         }
@@ -43,6 +44,7 @@ pub(super) fn stages(root: &Spot<'_>, problems: &mut Problems) {
     for scored in &scores {
         reference(scored, &sets, problems);
         predictions(scored, problems);
+        tagged(scored, problems);
     }
     report::report(root, &evals, &scores, problems);
 }
@@ -62,6 +64,17 @@ fn predictions(scored: &Spot<'_>, problems: &mut Problems) {
     home(&spot, problems);
     if text.contains("://") {
         spot.problem(problems, "a path", quote(text), "download the predictions and name the file");
+    }
+}
+
+/// The rule looks for the tag itself: taken off before, every answer would be none.
+fn tagged(stage: &Spot<'_>, problems: &mut Problems) {
+    if stage.text_at("rule") != Some("answer-tag") {
+        return;
+    }
+    if let Some(extract) = stage.get("extract").filter(|s| s.text().is_some_and(|text| text != "whole")) {
+        let hint = "the rule takes the answer from the tag itself; with the tag taken off every answer would be none";
+        extract.problem(problems, "whole with rule: answer-tag", extract.node.describe(), hint);
     }
 }
 

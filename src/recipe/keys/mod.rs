@@ -278,8 +278,11 @@ static EVAL: Object = Object {
 const EXTRACT: Shape =
     Shape::Choice(&["answer-tag", "answer-tag-dotall", "last-answer-tag", "after-think", "response-tag", "whole"]);
 const EXTRACT_WHAT: &str = "How the answer is taken from the text: the first <answer>…</answer> within one line (answer-tag), the first over any lines, the last within one line, the first in what follows the last </think>, the first <RESPONSE>…</RESPONSE> over any lines; or else, or always (whole), the whole text.";
-const RULE: Key =
-    Key::required("rule", Shape::Choice(&["official"]), "How the answer is judged: official is MMAU's evaluation.py.");
+const RULE: Key = Key::required(
+    "rule",
+    Shape::Choice(&["official", "parsed", "exact", "answer-tag"]),
+    "How the answer is judged: official is MMAU's evaluation.py; parsed takes the option that the text names, by letter or text; exact wants the answer's text; answer-tag an option in <answer>…</answer>.",
+);
 
 static SCORES: Object = Object {
     doc: "Predictions that are there already: a row of the report.",

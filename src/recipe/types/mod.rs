@@ -299,10 +299,36 @@ pub enum Extract {
     Whole,
 }
 
-/// How an answer is judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+/// How an answer is judged (`score` says in full how each reads a text).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Rule {
-    /// MMAU's evaluation.py.
+    /// MMAU's evaluation.py: token sets.
     Official,
+    /// The option that the text names, by letter or by text; strict forms first, nothing is guessed.
+    Parsed,
+    /// The answer's text, byte for byte but for white space around it.
+    Exact,
+    /// What stands in `<answer>…</answer>`, an option's text or letter; without a tag there is no answer.
+    AnswerTag,
+}
+
+impl Rule {
+    /// All of them, in the order in which tables show them.
+    pub const ALL: [Self; 4] = [Self::Official, Self::Parsed, Self::Exact, Self::AnswerTag];
+
+    /// What recipes, scores and the command line call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Official => "official",
+            Self::Parsed => "parsed",
+            Self::Exact => "exact",
+            Self::AnswerTag => "answer-tag",
+        }
+    }
+
+    /// The rule of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|rule| rule.name() == name)
+    }
 }

@@ -5,7 +5,6 @@ use super::files::{Folder, Prompts, Tolerance};
 use crate::artifact::{RunFolder, Sample, read};
 use crate::error::{Error, Result};
 use crate::pins::Sha256;
-use crate::recipe::Rule;
 use crate::report::judge::{self, Verdicts};
 use crate::report::load::{Evaluation, Run};
 use crate::score::{Verdict, floors};
@@ -101,7 +100,7 @@ pub(super) fn eval<'a>(run: &'a Run, name: &str) -> Result<&'a Evaluation> {
 /// What a condition compares with: another evaluation, or a floor of the questions of `eval`.
 pub(super) fn reference(run: &Run, eval: &Evaluation, above: &str) -> Result<f64> {
     let Some(floor) = above.strip_prefix("floor:") else { return Ok(accuracy(self::eval(run, above)?)) };
-    let floors = floors(Rule::Official, &eval.predictions).ok_or_else(|| {
+    let floors = floors(judge::rule(&eval.record.rule)?, &eval.predictions).ok_or_else(|| {
         Error::inputs(format!("{}: the answers are withheld, so there is no floor", eval.record.name))
     })?;
     let correct = match floor {

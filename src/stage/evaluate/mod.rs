@@ -228,7 +228,7 @@ fn judged(
     let answer = score::extract(job.eval.extract, &output);
     let verdict = match &example.answer {
         Some(gold) => Some(score::judge(job.eval.rule, gold, &answer, &example.choices)),
-        None => (!score::is_answer(job.eval.rule, &answer)).then_some(Verdict::NoAnswer),
+        None => (!score::is_answer(job.eval.rule, &answer, &example.choices)).then_some(Verdict::NoAnswer),
     };
     Ok(Sample {
         id: example.id.clone(),
