@@ -120,7 +120,10 @@ fn real_predictions_give_the_published_row_and_the_floors_of_the_paper_era_file(
     );
     assert_eq!(row("Always the first option")[6], "37.80");
     assert_eq!(row("Uniformly random option")[6], "25.43");
-    assert!(text.contains("against the claim 64.50") && text.contains("inside the 95 % interval"), "{text}");
+    assert!(
+        text.contains("against the claim 64.50") && text.contains("inside: measured 64.50 less claimed 64.50 is +0.00"),
+        "{text}"
+    );
 }
 
 /// A run of one evaluation a count triple: correct answers of 8 sound, 8 music and 8 speech questions.

@@ -199,6 +199,10 @@ fn the_public_predictions_score_what_the_claims_recipe_says() {
     for cell in ["62.46", "55.09", "41.14", "529/1000"] {
         assert!(row.contains(cell), "{cell}: {row}");
     }
-    assert!(table.contains("against the claim 64.50") && table.contains("inside the 95 % interval"), "{table}");
+    assert!(
+        table.contains("against the claim 64.50")
+            && table.contains("inside: measured 64.50 less claimed 64.50 is +0.00"),
+        "{table}"
+    );
     assert!(table.contains("against the claim 49.20"), "{table}");
 }

@@ -135,6 +135,14 @@ enum Command {
         #[arg(long)]
         out: Option<PathBuf>,
     },
+    /// What cannot be in the numbers that papers and leaderboards printed: every finding of a claims file
+    Claims {
+        /// A claims file, or the name of a shipped one (default: all shipped ones)
+        file: Option<PathBuf>,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
     /// Golden regression check: re-scores stored predictions, re-renders prompts and tables; holds a fresh run against them
     Check {
         /// Golden folders (default: every folder in golden/)
@@ -311,6 +319,7 @@ fn answer(command: Command) -> Result<()> {
         Command::Check { golden, run, update, reason } => {
             check::run(&golden, run.as_deref(), update, reason.as_deref())
         }
+        Command::Claims { file, format } => claims::run(file.as_deref(), format),
         Command::Schema => print(&pretty(&crate::recipe::schema())?),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -349,6 +358,7 @@ fn compute(command: Command) -> Result<()> {
         | Command::Identify { .. }
         | Command::Prepare { .. }
         | Command::Report { .. }
+        | Command::Claims { .. }
         | Command::Check { .. }
         | Command::Schema
         | Command::Completions { .. } => Err(Error::internal("the engine was started for a command that needs none")),

@@ -11,9 +11,10 @@ pub mod load;
 mod markdown;
 pub mod table;
 mod template;
+pub mod verdict;
 
 use crate::error::{Context, Error, Result};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What a report is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +52,15 @@ pub fn render(runs: &[PathBuf], format: Format) -> Result<String> {
     }
     let runs: Vec<load::Run> = runs.iter().map(|r| load::run(r)).collect::<Result<_>>()?;
     render_loaded(&runs, format)
+}
+
+/// Every row of a run that its recipe holds against a claim.
+///
+/// # Errors
+/// As [`render`].
+pub fn verdicts(run: &Path) -> Result<Vec<verdict::Held>> {
+    let tables = table::tables(&[load::run(run)?])?;
+    Ok(tables.into_iter().flat_map(|table| table.verdicts).collect())
 }
 
 /// Renders the tables of runs that are read already.

@@ -4,6 +4,7 @@ use super::caption;
 use super::claims::{Claim, Claims};
 use super::group::{self, Summary};
 use super::load::{Evaluation, Run};
+use super::verdict::{self, Held};
 use crate::data::versions;
 use crate::error::Result;
 use crate::recipe::Rule;
@@ -82,8 +83,11 @@ pub struct Table {
     pub groups: Vec<Summary>,
     /// What is wrong or particular about quoted rows.
     pub notes: Vec<String>,
-    /// Measured rows held against claims.
+    /// Measured rows held against claims, a line each.
     pub held: Vec<String>,
+    /// The same for programs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub verdicts: Vec<Held>,
     /// How the numbers came to be, a line each.
     pub caption: Vec<String>,
 }
@@ -135,7 +139,9 @@ fn table(entries: Vec<Entry<'_>>) -> Result<Table> {
     let mut notes = Vec::new();
     rows.extend(quoted(&entries, &columns, &mut notes));
     let (heading, caption) = (caption::heading(&entries)?, caption::caption(&entries, &rows, &groups)?);
-    Ok(Table { heading, held: caption::held(&entries), columns, rows, groups, notes, caption })
+    let verdicts = verdict::held(&entries);
+    let held = verdicts.iter().map(Held::in_words).collect();
+    Ok(Table { heading, held, verdicts, columns, rows, groups, notes, caption })
 }
 
 /// Sound, music, speech as papers print them; tasks beyond these in order of appearance; the average last.
@@ -292,7 +298,7 @@ fn quote(claim: &Claim, file: &Claims, columns: &[String]) -> Row {
         claim.cell(column).map(|text| Cell { text: text.to_owned(), counts: None, interval: None, best: false })
     };
     Row {
-        label: caption::claim_label(claim),
+        label: claim.label(),
         kind: Kind::Quoted,
         source: sources.into_iter().collect::<Vec<_>>().join(", "),
         cells: columns.iter().map(cell).collect(),

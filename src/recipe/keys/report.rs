@@ -28,6 +28,11 @@ static EXPECT: Object = Object {
     groups: &[&[
         Key::required("eval", Shape::Name, "Name of the eval, or of one of scores."),
         Key::required("claim", Shape::Text, "Id of the claim in the claim files."),
+        Key::optional(
+            "expect",
+            Shape::Choice(&["inside"]),
+            "inside: end with exit code 3, after everything is written, unless the verdict is that.",
+        ),
     ]],
 };
 
