@@ -5,6 +5,7 @@
 
 mod check;
 mod claims;
+mod compare;
 #[cfg(feature = "torch")]
 pub mod device;
 mod doctor;
@@ -98,15 +99,8 @@ enum Command {
         #[command(flatten)]
         recipe: RecipeArgs,
     },
-    /// Which pins of two locks differ
-    Compare {
-        /// Two locks
-        #[arg(long, num_args = 2, value_names = ["A", "B"], required = true)]
-        locks: Vec<PathBuf>,
-        /// How to print it
-        #[arg(long, value_enum, default_value_t = Format::Text)]
-        format: Format,
-    },
+    /// Two runs or predictions files, question by question: flips, exact McNemar, intervals; with --locks, which pins of two locks differ
+    Compare(compare::CompareArgs),
     /// Which MMAU file this is: commit, date, label, what changed, and what it may be compared with
     Identify {
         /// A copy of mmau-test-mini.json or mmau-test.json, also with predictions, written anew, or in part
@@ -309,7 +303,7 @@ fn answer(command: Command) -> Result<()> {
         Command::Verify { recipe, format } => plan::verify(&recipe, format),
         Command::Fetch { recipe, again } => fetch::fetch(&recipe, again),
         Command::Lock { recipe } => fetch::lock(&recipe),
-        Command::Compare { locks, format } => fetch::compare(&locks[0], &locks[1], format),
+        Command::Compare(args) => compare::run(args),
         Command::Score { file, rule: RuleArg::Official, dataset, format } => {
             score::run(&file, dataset.as_deref(), format)
         }
@@ -353,7 +347,7 @@ fn compute(command: Command) -> Result<()> {
         | Command::Verify { .. }
         | Command::Fetch { .. }
         | Command::Lock { .. }
-        | Command::Compare { .. }
+        | Command::Compare(_)
         | Command::Score { .. }
         | Command::Identify { .. }
         | Command::Prepare { .. }

@@ -9,6 +9,7 @@ mod judge;
 mod latex;
 pub mod load;
 mod markdown;
+pub mod paired;
 pub mod table;
 mod template;
 pub mod verdict;

@@ -1,0 +1,65 @@
+//! `compare`: two runs or predictions files, question by question; or two locks.
+
+use super::{Format, RuleArg, fetch, pretty, print};
+use crate::error::Result;
+use crate::recipe::Rule;
+use crate::report::paired::{self, Request};
+use clap::Args;
+use std::path::PathBuf;
+
+/// What `compare` takes.
+#[derive(Debug, Clone, Args)]
+pub(super) struct CompareArgs {
+    /// Two run folders or predictions files: before and after
+    #[arg(num_args = 2, value_names = ["A", "B"], required_unless_present = "locks", conflicts_with = "locks")]
+    sides: Vec<PathBuf>,
+    /// Two locks, pin by pin, and nothing else
+    #[arg(long, num_args = 2, value_names = ["A", "B"])]
+    locks: Vec<PathBuf>,
+    /// The evaluation to compare, where a run has several; twice: one of A and one of B
+    #[arg(long = "eval", value_name = "NAME", requires = "sides")]
+    evals: Vec<String>,
+    /// The questions, when predictions files do not carry them
+    #[arg(long, value_name = "FILE", requires = "sides")]
+    dataset: Option<PathBuf>,
+    /// How answers are judged (default: official; runs that were scored by another rule want it said)
+    #[arg(long, value_enum, requires = "sides")]
+    rule: Option<RuleArg>,
+    /// Leave out questions that differ between A and B (two versions of a data set), and say how many
+    #[arg(long, requires = "sides")]
+    identical: bool,
+    /// Seed of the bootstrap (default: follows from the two inputs; printed either way)
+    #[arg(long, value_name = "N", requires = "sides")]
+    seed: Option<u64>,
+    /// How often the questions are drawn anew for the intervals
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(100..=1_000_000))]
+    resamples: u64,
+    /// How many flips to print by id
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    flips: usize,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+pub(super) fn run(args: CompareArgs) -> Result<()> {
+    if let [a, b] = &args.locks[..] {
+        return fetch::compare(a, b, args.format);
+    }
+    let [a, b] = <[PathBuf; 2]>::try_from(args.sides).expect("clap takes two sides where there are no locks");
+    let request = Request {
+        a,
+        b,
+        evals: args.evals,
+        dataset: args.dataset,
+        rule: args.rule.map(|RuleArg::Official| Rule::Official),
+        identical: args.identical,
+        seed: args.seed,
+        resamples: args.resamples,
+    };
+    let comparison = paired::compare(&request)?;
+    match args.format {
+        Format::Text => print(&comparison.to_text(args.flips)),
+        Format::Json => print(&pretty(&comparison)?),
+    }
+}
