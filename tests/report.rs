@@ -217,6 +217,11 @@ fn a_group_is_four_computed_rows_in_every_format_and_numbers_for_programs() {
     let json: serde_json::Value = serde_json::from_str(&render(&[run], Format::Json).unwrap()).unwrap();
     let group = &json["tables"][0]["groups"][0];
     assert_eq!((&group["name"], &group["n"]), (&"all".into(), &3.into()));
+    // Eight questions are answered right by one or two of the three: 0.8463 sqrt(8 / 3) / 12.
+    let optimism = |key: &str| group["optimism"][key].as_f64().unwrap();
+    assert!((optimism("expected") - 11.5166).abs() < 1e-3 && optimism("independent") > optimism("expected"), "{group}");
+    assert!(text.contains("the best would be expected 11.52 points above their mean by chance alone"), "{text}");
+    assert!(text.contains("row with the highest average, 33.33 points above their mean"), "{text}");
     let mean = group["columns"]["average"]["mean"].as_f64().unwrap();
     assert!((mean - 100.0 * 15.0 / 36.0).abs() < 1e-9, "{mean}");
 }

@@ -9,6 +9,9 @@ use std::path::PathBuf;
 
 /// What `compare` takes.
 #[derive(Debug, Clone, Args)]
+#[command(
+    override_usage = "aqa-bench compare [OPTIONS] <A> <B>\n       aqa-bench compare --locks <A> <B> [--format <FORMAT>]"
+)]
 pub(super) struct CompareArgs {
     /// Two run folders or predictions files: before and after
     #[arg(num_args = 2, value_names = ["A", "B"], required_unless_present = "locks", conflicts_with = "locks")]
@@ -17,19 +20,19 @@ pub(super) struct CompareArgs {
     #[arg(long, num_args = 2, value_names = ["A", "B"])]
     locks: Vec<PathBuf>,
     /// The evaluation to compare, where a run has several; twice: one of A and one of B
-    #[arg(long = "eval", value_name = "NAME", requires = "sides")]
+    #[arg(long = "eval", value_name = "NAME", conflicts_with = "locks")]
     evals: Vec<String>,
     /// The questions, when predictions files do not carry them
-    #[arg(long, value_name = "FILE", requires = "sides")]
+    #[arg(long, value_name = "FILE", conflicts_with = "locks")]
     dataset: Option<PathBuf>,
     /// How answers are judged (default: official; runs that were scored by another rule want it said)
-    #[arg(long, value_enum, requires = "sides")]
+    #[arg(long, value_enum, conflicts_with = "locks")]
     rule: Option<RuleArg>,
     /// Leave out questions that differ between A and B (two versions of a data set), and say how many
-    #[arg(long, requires = "sides")]
+    #[arg(long, conflicts_with = "locks")]
     identical: bool,
     /// Seed of the bootstrap (default: follows from the two inputs; printed either way)
-    #[arg(long, value_name = "N", requires = "sides")]
+    #[arg(long, value_name = "N", conflicts_with = "locks")]
     seed: Option<u64>,
     /// How often the questions are drawn anew for the intervals
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(100..=1_000_000))]

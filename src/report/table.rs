@@ -133,7 +133,7 @@ fn table(entries: Vec<Entry<'_>>) -> Result<Table> {
     let columns = columns(&entries);
     let mut rows: Vec<Row> = entries.iter().map(|e| measured(e, &columns)).collect();
     mark_best(&mut rows, columns.len());
-    let groups = group::summaries(&entries, &columns);
+    let groups = group::summaries(&entries, &columns)?;
     rows.extend(groups.iter().flat_map(|group| group.rows(&columns)));
     rows.extend(trivial(&entries, &columns)?);
     let mut notes = Vec::new();

@@ -88,6 +88,9 @@ fn one(entry: &Entry<'_>, expected: &Expectation, file: &Claims, claim: &Claim) 
         Ok(Against { interval: [low, high], .. }) if *low <= 0.0 && 0.0 <= *high => Place::Inside,
         Ok(_) => Place::Outside,
     };
+    let is_flag = |f: &lint::Finding| {
+        f.kind.contradicts() || (f.column == "average" && matches!(f.kind, lint::Kind::MacroMean | lint::Kind::NoCount))
+    };
     let flag = |f: lint::Finding| {
         let number = if f.printed.is_empty() { String::new() } else { format!(" {}", f.printed) };
         format!("{}{number}: {}", f.column, f.says)
@@ -101,11 +104,7 @@ fn one(entry: &Entry<'_>, expected: &Expectation, file: &Claims, claim: &Claim) 
         place,
         why_not: against.as_ref().err().cloned().unwrap_or_default(),
         against: against.ok(),
-        flags: findings
-            .into_iter()
-            .filter(|f| f.kind.contradicts() || f.kind == lint::Kind::MacroMean)
-            .map(flag)
-            .collect(),
+        flags: findings.into_iter().filter(is_flag).map(flag).collect(),
         must_be_inside: expected.expect.is_some(),
     }
 }
@@ -128,6 +127,9 @@ fn against(entry: &Entry<'_>, file: &Claims, claim: &Claim) -> Result<Against, S
     let missing = score.ledger.missing;
     let measured = [score.correct, score.total + missing];
     let (difference, interval) = stats::difference(measured, claimed_counts);
+    // What is no count is taken as the number that was printed, with the sampling error of the nearest count.
+    let apart = if exact.is_some() { 0.0 } else { 100.0 * nearest as f64 / total as f64 - printed.value() };
+    let (difference, interval) = (difference + apart, interval.map(|bound| bound + apart));
     Ok(Against { measured, missing, claimed_counts, difference, interval })
 }
 

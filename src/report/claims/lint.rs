@@ -17,7 +17,7 @@ pub enum Kind {
     UnequalCounts,
     /// All four numbers are those of a row of another model: one of the two is misprinted.
     SameRow,
-    /// No count of the questions gives the average, and the columns, whose mean it may be, were not printed.
+    /// No count of the questions gives the average, and the counts of the columns, whose mean it may be, are not known.
     NoCount,
     /// The average is the mean of the columns and not the share of all questions.
     MacroMean,
@@ -108,8 +108,8 @@ fn of_number(file: &Claims, claim: &Claim, column: &'static str) -> Option<Findi
             format!("{low} is {}, {high} is {}", share(low), share(high))
         };
         let says = format!("no count of {total} gives it: {near}");
-        if column == "average" && columns(claim).is_none() {
-            let says = format!("{says}; it may be the mean of columns that were not printed");
+        if column == "average" && TASKS.iter().any(|c| claim.printed(c).is_none() || file.total(claim, c).is_none()) {
+            let says = format!("{says}; it may be the mean of columns whose counts are not known");
             return Some(finding(claim, column, Kind::NoCount, says, None));
         }
         let perhaps = slip(file, claim, column).or_else(|| copied_number(file, claim, column));

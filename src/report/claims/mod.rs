@@ -17,9 +17,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Claim files that are part of the program, by file name.
-const SHIPPED: [(&str, &str); 2] = [
+const SHIPPED: [(&str, &str); 3] = [
     ("r1-aqa-claims.json", include_str!("../../../recipes/data/r1-aqa-claims.json")),
-    ("mmau-leaderboards.json", include_str!("../../../recipes/data/mmau-leaderboards.json")),
+    ("mmau-original-claims.json", include_str!("../../../recipes/data/mmau-original-claims.json")),
+    ("mmau-v05.15.25-claims.json", include_str!("../../../recipes/data/mmau-v05.15.25-claims.json")),
 ];
 
 /// The columns of a claim, the average last.
@@ -159,14 +160,18 @@ pub fn load(name: &str, run: Option<&RunFolder>) -> Result<Claims> {
 fn shipped(name: &str) -> Result<Claims> {
     let Some((_, text)) = SHIPPED.iter().find(|(n, _)| *n == name) else {
         let known = SHIPPED.map(|(n, _)| n).join(", ");
-        return Err(Error::request(format!(
-            "claims {name}: there is no such file, and it is none of those shipped ({known})"
-        )));
+        return Err(Error::request(format!("claims {name}: no such file, and not shipped ({known})")));
     };
     serde_json::from_str(text).internal(|| format!("recipes/data/{name}"))
 }
 
 fn check(file: &Claims) -> Result<()> {
+    if file.schema != 1 {
+        return Err(Error::request(format!(
+            "schema: expected 1, found {} (a claims file of another version)",
+            file.schema
+        )));
+    }
     let mut ids = BTreeSet::new();
     for claim in &file.claims {
         let bad = |what: String| Err(Error::request(format!("claim {}: {what}", claim.id)));

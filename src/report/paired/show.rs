@@ -28,6 +28,10 @@ impl Comparison {
             "micro is the share of all questions, macro the mean of the tasks' shares; intervals by paired bootstrap, {} resamples, seed {}",
             bootstrap.resamples, bootstrap.seed
         ));
+        let [low, high] = d.micro_interval_analytic;
+        put(format_args!(
+            "by arithmetic, for few questions the safer one: micro {low:+.1} to {high:+.1} (Newcombe, paired)"
+        ));
         let alone = |name: &str, side: &Accuracy| {
             format!("{name} {}/{} [{:.1}, {:.1}]", side.correct, pairs.total(), side.interval[0], side.interval[1])
         };
