@@ -276,3 +276,28 @@ fn a_recipe_that_expects_inside_ends_with_3_after_everything_is_written_when_it_
     let error = world.call("reproduce", &[]).fails(2);
     assert!(error.contains("files.yaml:") && error.contains("inside"), "{error}");
 }
+
+#[test]
+fn files_are_grouped_as_evaluations_are() {
+    let world = World::new();
+    // The row that was missing, so that both answer the same questions.
+    world.predict("ours.json", "model_prediction", |i, row| {
+        Some(if i < 9 { row["answer"].as_str().unwrap().into() } else { String::new() })
+    });
+    let recipe = fs::read_to_string(world.at("files.yaml")).unwrap();
+    let report = "report:\n  groups: [{name: both, label: Both, evals: [ours, theirs]}]\n";
+    fs::write(world.at("files.yaml"), format!("{recipe}{report}")).unwrap();
+    let table = world.call("reproduce", &[]).succeeds();
+    assert!(
+        line(&table, "Both: best of 2 (Ours)").contains("75.00")
+            && line(&table, "Both: mean of 2").contains("computed"),
+        "{table}"
+    );
+    assert!(table.contains("were all 2 equally good, the best would be expected"), "{table}");
+    // Where one left a question out, nobody can tell which of the others decided.
+    World::predict(&world, "ours.json", "model_prediction", |i, row| {
+        (i < 11).then(|| row["answer"].as_str().unwrap().into())
+    });
+    let table = world.call("reproduce", &[]).succeeds();
+    assert!(table.contains("the rows did not all answer the same questions"), "{table}");
+}

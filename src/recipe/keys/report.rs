@@ -41,6 +41,10 @@ static GROUP: Object = Object {
     groups: &[&[
         Key::required("name", Shape::Name, "Name, unique among groups."),
         Key::required("label", Shape::Text, "What the report calls its rows."),
-        Key::required("evals", Shape::List(&Shape::Name, 2, usize::MAX), "Names of evals, all on one data set."),
+        Key::required(
+            "evals",
+            Shape::List(&Shape::Name, 2, usize::MAX),
+            "Names of evals or of scores, all on one data set.",
+        ),
     ]],
 };

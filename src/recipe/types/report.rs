@@ -63,6 +63,6 @@ pub struct Group {
     pub name: String,
     /// What the report calls its rows.
     pub label: String,
-    /// Names of evals on one data set; two at least.
+    /// Names of evals or scores on one data set; two at least.
     pub evals: Vec<String>,
 }

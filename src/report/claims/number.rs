@@ -77,7 +77,7 @@ impl Printed {
         found.or_else(|| {
             let shorter = (0..self.decimals).rev().map_while(|decimals| {
                 let cut = 10u64.pow(self.decimals - decimals);
-                (self.units % cut == 0).then_some(Self { units: self.units / cut, decimals })
+                self.units.is_multiple_of(cut).then_some(Self { units: self.units / cut, decimals })
             });
             let rounded = |p: Self| p.near(total).find(|&c| p.reads(c, total) == Some(Reading::Rounded));
             let correct = { shorter }.find_map(rounded)?;
@@ -105,10 +105,10 @@ impl Printed {
             std::cmp::Ordering::Greater if units == up => Some(Reading::Rounded),
             std::cmp::Ordering::Greater => (units == down).then_some(Reading::CutOff),
             std::cmp::Ordering::Equal if units == up => {
-                Some(if up % 2 == 0 { Reading::Rounded } else { Reading::HalfUp })
+                Some(if up.is_multiple_of(2) { Reading::Rounded } else { Reading::HalfUp })
             }
             std::cmp::Ordering::Equal if units == down => {
-                Some(if down % 2 == 0 { Reading::HalfEven } else { Reading::CutOff })
+                Some(if down.is_multiple_of(2) { Reading::HalfEven } else { Reading::CutOff })
             }
             std::cmp::Ordering::Equal => None,
         }
@@ -190,7 +190,7 @@ mod tests {
             let some = (0..=total).any(|k| {
                 let shorter = |power: u64| {
                     let (share, text, half) = (2 * k * 10_000, 2 * units * total, power * total);
-                    units % power == 0 && (share.abs_diff(text) < half || (share.abs_diff(text) == half && units / power % 2 == 0))
+                    units.is_multiple_of(power) && (share.abs_diff(text) < half || (share.abs_diff(text) == half && (units / power).is_multiple_of(2)))
                 };
                 let (down, rest) = (k * 10_000 / total, k * 10_000 % total);
                 units == down || (2 * rest >= total && units == down + 1) || shorter(10) || shorter(100)
