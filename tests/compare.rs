@@ -51,7 +51,7 @@ fn the_public_predictions_compare_as_scipy_says() {
         ("music", 64, 23, 1.2653512115621955e-05),
     ] {
         let cell = &found["task"][task];
-        assert_eq!((&cell["only_b"], &cell["only_a"]), (&gained.into(), &lost.into()));
+        assert_eq!((&cell["pairs"]["only_b"], &cell["pairs"]["only_a"]), (&gained.into(), &lost.into()));
         is(&cell["mcnemar"], p);
     }
     is(&found["difference"]["micro"], 11.6);
@@ -122,7 +122,9 @@ fn evaluations_of_runs_are_compared_by_name_and_a_failure_is_told_from_a_wrong_a
 
     // A run beside a file with the same questions.
     let file = predictions(&dir, "f.json", &[0, 1, 2], |_, _| ());
-    assert_eq!(json_of(&[&one, &file])["pairs"], json_of(&[&one, &other])["pairs"]);
+    for key in ["pairs", "difference", "bootstrap"] {
+        assert_eq!(json_of(&[&one, &file])[key], json_of(&[&one, &other])[key], "the same answers in another dress");
+    }
     assert_eq!(json_of(&[run, &file, "--eval", "sft"])["pairs"], json_of(&[&one, &file])["pairs"]);
     let error = aqa(["compare", run, &file]).fails(2);
     assert!(error.contains("which evaluation?"), "{error}");
@@ -187,7 +189,7 @@ fn files_without_questions_take_them_from_a_data_set() {
 }
 
 #[test]
-fn the_seed_follows_from_the_inputs_unless_it_is_given_and_is_always_said() {
+fn the_seed_follows_from_what_is_compared_unless_it_is_given_and_is_always_said() {
     let dir = tempdir().unwrap();
     let (a, b) = (
         predictions(&dir, "a.json", &[0, 1, 2, 3], |_, _| ()),

@@ -211,6 +211,13 @@ fn the_public_predictions_score_what_the_claims_recipe_says() {
     ] {
         assert!(table.contains(says), "{says}\n{table}");
     }
+    let report = aqa(["report", run.path().to_str().unwrap(), "--format", "json"]).succeeds();
+    let verdicts = &serde_json::from_str::<Value>(&report).unwrap()["tables"][0]["verdicts"];
+    assert_eq!((&verdicts[0]["place"], &verdicts[0]["must_be_inside"]), (&"inside".into(), &true.into()));
+    assert_eq!(verdicts[0]["against"]["claimed_counts"], json!([645, 1000]));
+    let high = verdicts[1]["against"]["interval"][1].as_f64().unwrap();
+    assert!((high - 8.060269959082055).abs() < 1e-9, "statsmodels: {high}");
+    assert_eq!(verdicts[1]["flags"].as_array().unwrap().len(), 2);
 }
 
 /// A claims file about the twelve questions with this average (and this in every column), and a recipe that expects to be inside of it.

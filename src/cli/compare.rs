@@ -31,7 +31,7 @@ pub(super) struct CompareArgs {
     /// Leave out questions that differ between A and B (two versions of a data set), and say how many
     #[arg(long, conflicts_with = "locks")]
     identical: bool,
-    /// Seed of the bootstrap (default: follows from the two inputs; printed either way)
+    /// Seed of the bootstrap (default: follows from what is compared; printed either way)
     #[arg(long, value_name = "N", conflicts_with = "locks")]
     seed: Option<u64>,
     /// How often the questions are drawn anew for the intervals

@@ -37,7 +37,7 @@ pub struct Held {
     /// The verdict.
     pub place: Place,
     /// What the verdict is made of; `None` where the row is not held against it.
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub against: Option<Against>,
     /// Why the row is not held against it; empty where it is.
     #[serde(skip_serializing_if = "String::is_empty")]

@@ -34,7 +34,7 @@ pub struct Request {
     pub rule: Option<Rule>,
     /// Whether questions that differ between the sides are left out; else they are refused.
     pub identical: bool,
-    /// Where the resampling starts; `None` derives it from the two inputs.
+    /// Where the resampling starts; `None` derives it from what is compared.
     pub seed: Option<u64>,
     /// How often the questions are drawn anew.
     pub resamples: u64,
@@ -112,7 +112,6 @@ pub struct Bootstrap {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct ByTask {
     /// How they came out.
-    #[serde(flatten)]
     pub pairs: Pairs,
     /// B - A.
     pub difference: f64,
@@ -145,14 +144,13 @@ pub struct Flip {
 pub fn compare(request: &Request) -> Result<Comparison> {
     let (a, b) = sides(request)?;
     let (both, questions) = join::join(&a, &b, request.identical)?;
-    let is_right = |verdict: Verdict| verdict == Verdict::Correct;
     let (mut pairs, mut task) = (Pairs::default(), IndexMap::<&str, Pairs>::new());
     for Both { task: name, before, after, .. } in &both {
         pairs.count(is_right(*before), is_right(*after));
         task.entry(name).or_default().count(is_right(*before), is_right(*after));
     }
     let strata: Vec<Pairs> = task.values().copied().collect();
-    let seed = request.seed.unwrap_or_else(|| seed_of(&a, &b));
+    let seed = request.seed.unwrap_or_else(|| seed_of(&both));
     let drawn = |what: &str, strata: &[Pairs]| {
         let drawn = stats::bootstrap(strata, Key::derive(seed, "compare", &[what]), request.resamples);
         drawn.ok_or_else(|| Error::internal("a comparison of no questions, or with too few resamples"))
@@ -210,11 +208,18 @@ fn sides(request: &Request) -> Result<(Side, Side)> {
     })
 }
 
-/// A seed that follows from what is compared: the same inputs give the same interval, and nobody can choose it to please.
-fn seed_of(a: &Side, b: &Side) -> u64 {
-    let both = Sha256::of(format!("{}\n{}\n", a.sha256, b.sha256).as_bytes());
+/// A seed that follows from what is compared, ids and whether each is correct: the same questions and answers give the same interval,
+/// whatever files they are in, and nobody can choose it to please.
+fn seed_of(both: &[Both<'_>]) -> u64 {
+    let line = |q: &Both<'_>| format!("{}\t{}\t{}\n", q.id, is_right(q.before), is_right(q.after));
+    let mut lines: Vec<String> = both.iter().map(line).collect();
+    lines.sort();
     // 32 bits: every reader of JSON keeps them.
-    u64::from_str_radix(&both.as_str()[..8], 16).expect("a SHA-256 is hexadecimal")
+    u64::from_str_radix(&Sha256::of(lines.concat().as_bytes()).as_str()[..8], 16).expect("a SHA-256 is hexadecimal")
+}
+
+fn is_right(verdict: Verdict) -> bool {
+    verdict == Verdict::Correct
 }
 
 fn share([correct, total]: [u64; 2]) -> f64 {
