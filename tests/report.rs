@@ -49,6 +49,23 @@ fn the_paper_era_files_share_a_table_with_the_claims_and_the_file_of_august_does
 }
 
 #[test]
+fn the_leaderboard_of_the_current_version_is_quoted_beside_it_also_rows_with_an_average_alone() {
+    let dir = tempdir().unwrap();
+    let mut spec = on_mmau("august", "GRPO", AUGUST, &[0]);
+    spec.claims = vec!["r1-aqa-claims.json".into(), "mmau-v05.15.25-claims.json".into()];
+    let run = write(dir.path().join("a"), &spec);
+    let tables = tables(&[load::run(&run).unwrap()]).unwrap();
+    let quoted: Vec<_> = tables[0].rows.iter().filter(|r| r.kind == Kind::Quoted).collect();
+    assert_eq!(quoted.len(), 17, "test-mini's rows of the leaderboard, none of the paper");
+    let row = |label: &str| *quoted.iter().find(|r| r.label == label).unwrap();
+    let texts = |label: &str| row(label).cells.iter().map(|c| c.as_ref().map(|c| c.text.clone())).collect::<Vec<_>>();
+    assert_eq!(texts("Step-Audio-2"), [None, None, None, Some("77.58".to_owned())]);
+    assert_eq!(texts("AF3"), ["79.58", "73.95", "66.37", "73.30"].map(|text| Some(text.to_owned())));
+    let text = render(&[run], Format::Markdown).unwrap();
+    assert!(text.contains("which of the eight sound files of that label a row was measured on is not said"), "{text}");
+}
+
+#[test]
 fn a_partial_evaluation_is_marked_and_does_not_compete() {
     let dir = tempdir().unwrap();
     let mut spec = quickstart();

@@ -14,11 +14,11 @@ pub fn text(name: &str, file: &Claims, findings: &[Finding]) -> String {
         file.claims.iter().map(|c| super::COLUMNS.iter().filter(|x| c.cell(x).is_some()).count()).sum();
     let contradictions = findings.iter().filter(|f| f.kind.contradicts()).count();
     put(format_args!(
-        "{name}: {}, {}: {} that cannot be right as printed, {} about how numbers were printed",
+        "{name}: {}, {}: {}, {} about how numbers were printed",
         count(file.claims.len() as u64, "row"),
         count(numbers as u64, "number"),
-        count(contradictions as u64, "finding"),
-        findings.len() - contradictions
+        count(contradictions as u64, "contradiction"),
+        count((findings.len() - contradictions) as u64, "finding")
     ));
     for split in file.versions.keys() {
         let rows = file.claims.iter().filter(|c| c.split == *split).count();
