@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::Stdio;
 use tempfile::tempdir;
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "reproduce",
     "plan",
     "verify",
@@ -25,6 +25,7 @@ const COMMANDS: [&str; 16] = [
     "identify",
     "prepare",
     "report",
+    "claims",
     "check",
     "inspect",
     "schema",

@@ -49,6 +49,23 @@ fn the_paper_era_files_share_a_table_with_the_claims_and_the_file_of_august_does
 }
 
 #[test]
+fn the_leaderboard_of_the_current_version_is_quoted_beside_it_also_rows_with_an_average_alone() {
+    let dir = tempdir().unwrap();
+    let mut spec = on_mmau("august", "GRPO", AUGUST, &[0]);
+    spec.claims = vec!["r1-aqa-claims.json".into(), "mmau-v05.15.25-claims.json".into()];
+    let run = write(dir.path().join("a"), &spec);
+    let tables = tables(&[load::run(&run).unwrap()]).unwrap();
+    let quoted: Vec<_> = tables[0].rows.iter().filter(|r| r.kind == Kind::Quoted).collect();
+    assert_eq!(quoted.len(), 17, "test-mini's rows of the leaderboard, none of the paper");
+    let row = |label: &str| *quoted.iter().find(|r| r.label == label).unwrap();
+    let texts = |label: &str| row(label).cells.iter().map(|c| c.as_ref().map(|c| c.text.clone())).collect::<Vec<_>>();
+    assert_eq!(texts("Step-Audio-2"), [None, None, None, Some("77.58".to_owned())]);
+    assert_eq!(texts("AF3"), ["79.58", "73.95", "66.37", "73.30"].map(|text| Some(text.to_owned())));
+    let text = render(&[run], Format::Markdown).unwrap();
+    assert!(text.contains("which of the eight sound files of that label a row was measured on is not said"), "{text}");
+}
+
+#[test]
 fn a_partial_evaluation_is_marked_and_does_not_compete() {
     let dir = tempdir().unwrap();
     let mut spec = quickstart();
@@ -120,7 +137,10 @@ fn real_predictions_give_the_published_row_and_the_floors_of_the_paper_era_file(
     );
     assert_eq!(row("Always the first option")[6], "37.80");
     assert_eq!(row("Uniformly random option")[6], "25.43");
-    assert!(text.contains("against the claim 64.50") && text.contains("inside the 95 % interval"), "{text}");
+    assert!(
+        text.contains("against the claim 64.50") && text.contains("inside: measured 64.50 less claimed 64.50 is +0.00"),
+        "{text}"
+    );
 }
 
 /// A run of one evaluation a count triple: correct answers of 8 sound, 8 music and 8 speech questions.
@@ -214,6 +234,11 @@ fn a_group_is_four_computed_rows_in_every_format_and_numbers_for_programs() {
     let json: serde_json::Value = serde_json::from_str(&render(&[run], Format::Json).unwrap()).unwrap();
     let group = &json["tables"][0]["groups"][0];
     assert_eq!((&group["name"], &group["n"]), (&"all".into(), &3.into()));
+    // Eight questions are answered right by one or two of the three: 0.8463 sqrt(8 / 3) / 12.
+    let optimism = |key: &str| group["optimism"][key].as_f64().unwrap();
+    assert!((optimism("expected") - 11.5166).abs() < 1e-3 && optimism("independent") > optimism("expected"), "{group}");
+    assert!(text.contains("the best would be expected 11.52 points above their mean by chance alone"), "{text}");
+    assert!(text.contains("row with the highest average, 33.33 points above their mean"), "{text}");
     let mean = group["columns"]["average"]["mean"].as_f64().unwrap();
     assert!((mean - 100.0 * 15.0 / 36.0).abs() < 1e-9, "{mean}");
 }

@@ -6,7 +6,7 @@ mod report_runs;
 use aqa_bench::pins::Sha256;
 use program::{Said, aqa, redact, shared};
 use report_runs::questions;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
 use tempfile::{TempDir, tempdir};
@@ -234,6 +234,112 @@ fn the_public_predictions_score_what_the_claims_recipe_says() {
     for cell in ["62.46", "55.09", "41.14", "529/1000"] {
         assert!(row.contains(cell), "{cell}: {row}");
     }
-    assert!(table.contains("against the claim 64.50") && table.contains("inside the 95 % interval"), "{table}");
-    assert!(table.contains("against the claim 49.20"), "{table}");
+    assert!(
+        table.contains("against the claim 64.50")
+            && table.contains("inside: measured 64.50 less claimed 64.50 is +0.00"),
+        "{table}"
+    );
+    for says in [
+        "less claimed 64.50 is +0.00, 95 % interval -4.2 to +4.2.",
+        "against the claim 49.20 (Qwen2-Audio-7B-Instruct, Direct\\*): inside: measured 52.90 less claimed 49.20 is +3.70, 95 % interval -0.7 to +8.1.",
+        "music 50.98: no count of 334 gives it: 170 is 50.90, 171 is 51.20; average 49.20: the columns give 49.30 to 49.40",
+    ] {
+        assert!(table.contains(says), "{says}\n{table}");
+    }
+    let report = aqa(["report", run.path().to_str().unwrap(), "--format", "json"]).succeeds();
+    let verdicts = &serde_json::from_str::<Value>(&report).unwrap()["tables"][0]["verdicts"];
+    assert_eq!((&verdicts[0]["place"], &verdicts[0]["must_be_inside"]), (&"inside".into(), &true.into()));
+    assert_eq!(verdicts[0]["against"]["claimed_counts"], json!([645, 1000]));
+    let high = verdicts[1]["against"]["interval"][1].as_f64().unwrap();
+    assert!((high - 8.060269959082055).abs() < 1e-9, "statsmodels: {high}");
+    assert_eq!(verdicts[1]["flags"].as_array().unwrap().len(), 2);
+}
+
+/// A claims file about the twelve questions with this average (and this in every column), and a recipe that expects to be inside of it.
+fn claim(world: &World, average: &str, columns: &str) {
+    let pin = Sha256::of_file(&world.at("questions.json")).unwrap();
+    let claims = json!({
+        "schema": 1, "what": "A claim about twelve questions.", "name": "Theirs", "sources": {"page": "a page"}, "origins": {"them": "theirs"},
+        "versions": {"all": [pin]}, "questions": {"all": {"sound": 4, "music": 4, "speech": 4, "average": 12}},
+        "claims": [{
+            "id": "theirs", "table": "page", "split": "all", "model": "M", "method": "", "origin": "them",
+            "sound": columns, "music": columns, "speech": columns, "average": average,
+        }],
+    });
+    fs::write(world.at("own.json"), claims.to_string()).unwrap();
+    let recipe = fs::read_to_string(world.at("files.yaml")).unwrap();
+    let recipe = recipe.split("report:").next().unwrap();
+    let report = "report:\n  claims: [own.json]\n  expect: [{eval: ours, claim: theirs, expect: inside}, {eval: theirs, claim: theirs}]\n";
+    fs::write(world.at("files.yaml"), format!("{recipe}{report}")).unwrap();
+}
+
+#[test]
+fn a_recipe_that_expects_inside_ends_with_3_after_everything_is_written_when_it_is_not() {
+    let world = World::new();
+    // Nine of twelve: the question without a prediction counts.
+    claim(&world, "75.00", "75.00");
+    let table = world.call("reproduce", &[]).succeeds();
+    let says = "Ours against the claim 75.00 (M): inside: measured 75.00 (1 without a prediction count as not correct) less claimed 75.00 is +0.00";
+    assert!(table.contains(says), "{table}");
+
+    // One of twelve is far off; that the other row is too is not asked about.
+    claim(&world, "8.33", "");
+    let said = world.call("reproduce", &[]);
+    assert!(
+        said.out.contains("outside: measured 75.00") && said.out.contains("Theirs against the claim"),
+        "{}",
+        said.out
+    );
+    assert_eq!(fs::read_to_string(world.at("run/report/leaderboard.md")).unwrap(), said.out, "the report is whole");
+    let error = said.fails(3);
+    assert!(
+        error.contains("eval ours: expected inside of the claim 8.33 (theirs), found outside: measured 75.00"),
+        "{error}"
+    );
+    assert_eq!(error.lines().count(), 1, "{error}");
+
+    // What no count of twelve gives, and what was not measured on all of them, is not inside either.
+    claim(&world, "75.10", "75.00");
+    let error = world.call("reproduce", &[]).fails(3);
+    assert!(error.contains("found impossible: no count of 12 questions gives 75.10 %; measured 75.00"), "{error}");
+    // Without columns it may be a mean: it is judged, and flagged.
+    claim(&world, "75.10", "");
+    let table = world.call("reproduce", &[]).succeeds();
+    assert!(
+        table.contains("is -0.10, 95 % interval") && table.contains("average 75.10: no count of 12 gives it"),
+        "{table}"
+    );
+    claim(&world, "75.00", "75.00");
+    let error = world.call("reproduce", &["--limit", "4"]).fails(3);
+    assert!(error.contains("found not held against it: only 4 of 12 questions were asked"), "{error}");
+
+    let recipe = fs::read_to_string(world.at("files.yaml")).unwrap();
+    fs::write(world.at("files.yaml"), recipe.replace("expect: inside", "expect: insid")).unwrap();
+    let error = world.call("reproduce", &[]).fails(2);
+    assert!(error.contains("files.yaml:") && error.contains("inside"), "{error}");
+}
+
+#[test]
+fn files_are_grouped_as_evaluations_are() {
+    let world = World::new();
+    // The row that was missing, so that both answer the same questions.
+    world.predict("ours.json", "model_prediction", |i, row| {
+        Some(if i < 9 { row["answer"].as_str().unwrap().into() } else { String::new() })
+    });
+    let recipe = fs::read_to_string(world.at("files.yaml")).unwrap();
+    let report = "report:\n  groups: [{name: both, label: Both, evals: [ours, theirs]}]\n";
+    fs::write(world.at("files.yaml"), format!("{recipe}{report}")).unwrap();
+    let table = world.call("reproduce", &[]).succeeds();
+    assert!(
+        line(&table, "Both: best of 2 (Ours)").contains("75.00")
+            && line(&table, "Both: mean of 2").contains("computed"),
+        "{table}"
+    );
+    assert!(table.contains("were all 2 equally good, the best would be expected"), "{table}");
+    // Where one left a question out, nobody can tell which of the others decided.
+    World::predict(&world, "ours.json", "model_prediction", |i, row| {
+        (i < 11).then(|| row["answer"].as_str().unwrap().into())
+    });
+    let table = world.call("reproduce", &[]).succeeds();
+    assert!(table.contains("the rows did not all answer the same questions"), "{table}");
 }

@@ -56,6 +56,9 @@ pub struct Expectation {
     pub eval: String,
     /// Id of the claim in the claim files.
     pub claim: String,
+    /// The verdict that the recipe asks for, `inside`; absent where it asks for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<crate::recipe::Expected>,
 }
 
 /// One stage of the plan.

@@ -1,11 +1,35 @@
-//! The claim files that a recipe names: kept with the run that is reported against them, and checked before anything is computed.
+//! `claims`: what cannot be in claim files. And the files that a recipe names: kept with the run that is reported against them, and checked
+//! before anything is computed.
 
+use super::{Format, pretty, print};
 use crate::artifact::layout::RunFolder;
 use crate::artifact::write;
 use crate::error::{Context, Error, Result};
 use crate::recipe::Recipe;
-use crate::report::claims;
+use crate::report::claims::{self, Claims, lint, show};
 use crate::text::nearest;
+use std::path::Path;
+
+/// Prints the findings of a claims file, of every shipped one without a name.
+pub(super) fn run(file: Option<&Path>, format: Format) -> Result<()> {
+    let files: Vec<(String, Claims)> = match file {
+        Some(path) => vec![(path.display().to_string(), claims::open(path)?)],
+        None => claims::all_shipped()?.into_iter().map(|(name, claims)| (name.to_owned(), claims)).collect(),
+    };
+    let found = files.iter().map(|(name, file)| (name, file, lint::lint(file)));
+    match format {
+        Format::Text => {
+            let texts: Vec<String> = found.map(|(name, file, findings)| show::text(name, file, &findings)).collect();
+            print(&texts.join("\n"))
+        }
+        Format::Json => {
+            let files = found.map(|(name, file, findings)| {
+                serde_json::json!({"file": name, "name": file.name, "rows": file.claims.len(), "findings": findings})
+            });
+            print(&pretty(&files.collect::<Vec<_>>())?)
+        }
+    }
+}
 
 /// Copies the claim files into the run folder. One that is not where the recipe says must be a shipped one.
 ///

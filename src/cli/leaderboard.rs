@@ -1,10 +1,11 @@
-//! The report of a complete run, on standard output and in its run folder.
+//! The report of a complete run, on standard output and in its run folder, and whether it says what the recipe expects.
 
 use super::print;
 use crate::artifact::layout::RunFolder;
 use crate::artifact::write;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::progress::say;
+use crate::report::verdict::Place;
 use crate::report::{self, Format};
 
 pub(super) fn write(folder: &RunFolder) -> Result<()> {
@@ -18,5 +19,23 @@ pub(super) fn write(folder: &RunFolder) -> Result<()> {
     }
     print(&report::render_loaded(&runs, Format::Markdown)?)?;
     say(format_args!("report: {} (and .tex, .csv, .json, breakdowns beside it)", folder.leaderboard("md").display()));
-    Ok(())
+    as_expected(folder)
+}
+
+/// Every verdict that the recipe asks for; exit code 3 with those that came out otherwise.
+fn as_expected(folder: &RunFolder) -> Result<()> {
+    let verdicts = report::verdicts(folder.root())?;
+    let others = verdicts.iter().filter(|held| held.must_be_inside && held.place != Place::Inside);
+    let lines: Vec<String> = others
+        .map(|held| {
+            format!(
+                "eval {}: expected inside of the claim {} ({}), found {}",
+                held.eval,
+                held.claimed,
+                held.claim,
+                held.verdict()
+            )
+        })
+        .collect();
+    if lines.is_empty() { Ok(()) } else { Err(Error::difference(lines.join("\n"))) }
 }

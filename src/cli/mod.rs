@@ -5,6 +5,7 @@
 
 mod check;
 mod claims;
+mod compare;
 #[cfg(feature = "torch")]
 pub mod device;
 mod doctor;
@@ -105,15 +106,8 @@ enum Command {
         #[arg(long)]
         again: bool,
     },
-    /// Which pins of two locks differ
-    Compare {
-        /// Two locks
-        #[arg(long, num_args = 2, value_names = ["A", "B"], required = true)]
-        locks: Vec<PathBuf>,
-        /// How to print it
-        #[arg(long, value_enum, default_value_t = Format::Text)]
-        format: Format,
-    },
+    /// Two runs or predictions files, question by question: flips, exact McNemar, intervals; with --locks, which pins of two locks differ
+    Compare(compare::CompareArgs),
     /// Which MMAU file this is: commit, date, label, what changed, and what it may be compared with
     Identify {
         /// A copy of mmau-test-mini.json or mmau-test.json, also with predictions, written anew, or in part
@@ -153,6 +147,14 @@ enum Command {
         /// Write nothing; end with exit code 3 when a table is not what its runs give
         #[arg(long)]
         check: bool,
+    },
+    /// What cannot be in the numbers that papers and leaderboards printed: every finding of a claims file
+    Claims {
+        /// A claims file, or the name of a shipped one (default: all shipped ones)
+        file: Option<PathBuf>,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
     },
     /// Golden regression check: re-scores stored predictions, re-renders prompts and tables; holds a fresh run against them
     Check {
@@ -356,8 +358,8 @@ fn answer(command: Command) -> Result<()> {
         Command::Verify { recipe, format } => plan::verify(&recipe, format),
         Command::Fetch { recipe, again } => fetch::fetch(&recipe, again),
         Command::Lock { recipe, again } => fetch::lock(&recipe, again),
-        Command::Compare { locks, format } => fetch::compare(&locks[0], &locks[1], format),
         Command::Score { file, rule, dataset, format } => score::run(&file, &rule, &dataset, format),
+        Command::Compare(args) => compare::run(args),
         Command::Identify { file, expect, format } => identify::run(&file, expect.as_deref(), format),
         Command::Prepare { what } => prepare::run(&what),
         Command::Report { runs, format, breakdowns, out } => report::run(&runs, format, breakdowns, out.as_deref()),
@@ -365,6 +367,7 @@ fn answer(command: Command) -> Result<()> {
         Command::Check { golden, run, update, reason } => {
             check::run(&golden, run.as_deref(), update, reason.as_deref())
         }
+        Command::Claims { file, format } => claims::run(file.as_deref(), format),
         Command::Schema => print(&pretty(&crate::recipe::schema())?),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -404,12 +407,13 @@ fn compute(command: Command) -> Result<()> {
         | Command::Verify { .. }
         | Command::Fetch { .. }
         | Command::Lock { .. }
-        | Command::Compare { .. }
+        | Command::Compare(_)
         | Command::Score { .. }
         | Command::Identify { .. }
         | Command::Prepare { .. }
         | Command::Report { .. }
         | Command::Splice { .. }
+        | Command::Claims { .. }
         | Command::Check { .. }
         | Command::Schema
         | Command::Completions { .. } => Err(Error::internal("the engine was started for a command that needs none")),

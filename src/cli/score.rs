@@ -27,18 +27,23 @@ pub(super) fn run(file: &Path, rules: &[RuleArg], datasets: &[PathBuf], format: 
 fn named(rules: &[RuleArg]) -> Vec<Rule> {
     let mut out = Vec::new();
     for rule in rules {
-        let these = match rule {
-            RuleArg::Official => &[Rule::Official][..],
-            RuleArg::Parsed => &[Rule::Parsed],
-            RuleArg::Exact => &[Rule::Exact],
-            RuleArg::AnswerTag => &[Rule::AnswerTag],
-            RuleArg::All => &Rule::ALL,
-        };
+        let these = one(*rule).map_or_else(|| Rule::ALL.to_vec(), |rule| vec![rule]);
         for rule in these {
-            if !out.contains(rule) {
-                out.push(*rule);
+            if !out.contains(&rule) {
+                out.push(rule);
             }
         }
     }
     out
+}
+
+/// The rule that an argument names; `None` for all of them.
+pub(super) fn one(rule: RuleArg) -> Option<Rule> {
+    match rule {
+        RuleArg::Official => Some(Rule::Official),
+        RuleArg::Parsed => Some(Rule::Parsed),
+        RuleArg::Exact => Some(Rule::Exact),
+        RuleArg::AnswerTag => Some(Rule::AnswerTag),
+        RuleArg::All => None,
+    }
 }

@@ -16,7 +16,8 @@ pub fn manifest(recipe: &Recipe, plan: &Plan, folder: &RunFolder, provenance: Pr
     };
     let claim_name = |p: &PathBuf| p.file_name().map(|n| n.to_string_lossy().into_owned());
     let report = &recipe.report;
-    let expectation = |e: &crate::recipe::Expect| Expectation { eval: e.eval.clone(), claim: e.claim.clone() };
+    let expectation =
+        |e: &crate::recipe::Expect| Expectation { eval: e.eval.clone(), claim: e.claim.clone(), expect: e.expect };
     let group =
         |g: &crate::recipe::Group| Group { name: g.name.clone(), label: g.label.clone(), evals: g.evals.clone() };
     Manifest {

@@ -223,7 +223,7 @@ pub(super) fn report(report: wire::Report, places: &Places<'_>) -> Report {
     let claims = (report.claims.iter().enumerate())
         .map(|(i, text)| join(spots.get(i).map(|spot| &spot.node.at), text, places.folder))
         .collect();
-    let expect = report.expect.into_iter().map(|e| Expect { eval: e.eval, claim: e.claim }).collect();
+    let expect = report.expect.into_iter().map(|e| Expect { eval: e.eval, claim: e.claim, expect: e.expect }).collect();
     let group = |g: wire::Group| Group { name: g.name, label: g.label, evals: g.evals };
     Report { claims, expect, groups: report.groups.into_iter().map(group).collect() }
 }

@@ -1,6 +1,8 @@
 //! The YAML as written, after validation: shapes for serde alone. Private to this module's siblings.
 
-use super::types::{Activations, Dtype, Extract, Master, Moments, Numerics, Place, PromptStyle, RewardName, Rule};
+use super::types::{
+    Activations, Dtype, Expected, Extract, Master, Moments, Numerics, Place, PromptStyle, RewardName, Rule,
+};
 use crate::pins::{Commit, Revision, Sha256};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -248,4 +250,5 @@ pub(super) struct Group {
 pub(super) struct Expect {
     pub eval: String,
     pub claim: String,
+    pub expect: Option<Expected>,
 }

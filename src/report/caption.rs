@@ -1,6 +1,6 @@
 //! What stands around a table: its heading, how its numbers came to be, and rows held against claims.
 
-use super::claims::{self, Claim};
+use super::claims::Claim;
 use super::group::Summary;
 use super::load::Run;
 use super::table::{Entry, Kind, Row};
@@ -9,7 +9,6 @@ use crate::data::versions;
 use crate::error::Result;
 use crate::pins::Sha256;
 use crate::recipe::Rule;
-use crate::score::stats;
 use indexmap::{IndexMap, IndexSet};
 
 /// A rule in a few words. MMAU's evaluation.py is as it has been since commit 7468292 of 2025-01-29.
@@ -50,12 +49,6 @@ pub(super) fn heading(entries: &[Entry<'_>]) -> Result<String> {
 pub(super) fn short(sha256: &str) -> Result<String> {
     let version = versions::shipped()?.versions.iter().find(|v| v.sha256.as_str() == sha256);
     Ok(version.map_or_else(|| sha256[..12].to_owned(), |v| v.date.clone()))
-}
-
-/// `MODEL, METHOD` as printed.
-pub(super) fn claim_label(claim: &Claim) -> String {
-    let parts = [claim.model.as_str(), claim.method.as_str()];
-    parts.into_iter().filter(|p| !matches!(*p, "" | "-")).collect::<Vec<_>>().join(", ")
 }
 
 /// How the numbers of a table came to be, a line each. Back-ticks mark code; each format shows them its own way.
@@ -218,51 +211,4 @@ fn sources(entries: &[Entry<'_>]) -> Vec<String> {
         }
     }
     lines.into_iter().collect()
-}
-
-/// Measured rows held against claims: inside the interval, outside it, or a claim that no count can give.
-pub(super) fn held(entries: &[Entry<'_>]) -> Vec<String> {
-    let mut lines = Vec::new();
-    for entry in entries {
-        for expected in entry.run.expect.iter().filter(|x| x.eval == entry.eval.record.name) {
-            let all = entry.run.claims.iter().flat_map(|(_, file)| file.claims.iter().map(move |c| (file, c)));
-            for (file, claim) in all.filter(|(_, c)| c.id == expected.claim) {
-                lines.push(format!(
-                    "{} against the claim {} ({}): {}",
-                    entry.label,
-                    claim.average,
-                    claim_label(claim),
-                    { verdict(entry, claim, file.versions[&claim.split].contains(&entry.eval.record.dataset_sha256)) }
-                ));
-            }
-        }
-    }
-    lines
-}
-
-fn verdict(entry: &Entry<'_>, claim: &Claim, same_version: bool) -> String {
-    let record = &entry.eval.record;
-    let Some(score) = &entry.eval.score else {
-        return "not held against it: the answers are withheld.".into();
-    };
-    if record.rule != Rule::Official.name() {
-        return format!(
-            "not held against it: published numbers are by MMAU's script, this one by the rule {}.",
-            record.rule
-        );
-    }
-    if !same_version {
-        return "not held against it: it was measured on another version of the questions.".into();
-    }
-    if record.asked < record.questions || score.total == 0 {
-        return format!("not held against it: only {} of {} questions were asked.", record.asked, record.questions);
-    }
-    if !claims::possible(&claim.average, record.questions) {
-        return format!("impossible: no count of {} questions gives {} %.", record.questions, claim.average);
-    }
-    let [low, high] = stats::wilson(score.correct, score.total);
-    let claimed: f64 = claim.average.parse().unwrap_or(f64::NAN);
-    let place = if (low..=high).contains(&claimed) { "inside" } else { "outside" };
-    let measured = 100.0 * score.correct as f64 / score.total as f64;
-    format!("{place} the 95 % interval of what was measured, {measured:.2} [{low:.1}, {high:.1}].")
 }

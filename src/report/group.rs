@@ -1,6 +1,10 @@
 //! Groups: evaluations that are one measurement made several times. Mean, spread and best of them become rows.
 
+use super::judge::{self, Verdicts};
 use super::table::{Cell, Entry, Kind, Row};
+use crate::error::Result;
+use crate::score::Verdict;
+use crate::score::stats::{self, Optimism};
 use indexmap::IndexMap;
 use serde::Serialize;
 
@@ -19,6 +23,9 @@ pub struct Summary {
     pub columns: IndexMap<String, Spread>,
     /// The label of the row with the highest average, the first of equals: the best of n.
     pub best: String,
+    /// By how many points the best of n is expected to lie above the mean when all are equally good; `None` where the rows did not all
+    /// answer the same questions.
+    pub optimism: Option<Optimism>,
     /// Questions asked and questions of the data set, when these differ.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partial: Option<[u64; 2]>,
@@ -55,7 +62,10 @@ impl Spread {
 }
 
 /// The groups whose evaluations are in a table, and are scored.
-pub(super) fn summaries(entries: &[Entry<'_>], columns: &[String]) -> Vec<Summary> {
+///
+/// # Errors
+/// Exit code 4: predictions of a group that cannot be judged.
+pub(super) fn summaries(entries: &[Entry<'_>], columns: &[String]) -> Result<Vec<Summary>> {
     let mut out = Vec::new();
     for (place, entry) in entries.iter().enumerate() {
         // Each run once, at its first row.
@@ -82,11 +92,28 @@ pub(super) fn summaries(entries: &[Entry<'_>], columns: &[String]) -> Vec<Summar
                 n: members.len(),
                 columns: columns.iter().filter_map(spread).collect(),
                 best: members[best].label.clone(),
+                optimism: optimism(&members)?,
                 partial: partial.map(|r| [r.asked, r.questions]),
             });
         }
     }
-    out
+    Ok(out)
+}
+
+/// What choosing the best of rows adds, from their verdicts by question.
+fn optimism(members: &[&Entry<'_>]) -> Result<Option<Optimism>> {
+    let verdicts = |m: &&Entry<'_>| {
+        let (_, verdicts) = judge::rescore(&m.eval.predictions, &m.eval.record.rule, &Default::default())?;
+        Ok(verdicts)
+    };
+    let verdicts: Vec<Verdicts> = members.iter().map(verdicts).collect::<Result<_>>()?;
+    let Some(first) = verdicts.first() else { return Ok(None) };
+    let right = |row: &Verdicts| {
+        let one = |id: &String| Some(*row.get(id)? == Verdict::Correct);
+        if row.len() == first.len() { first.keys().map(one).collect::<Option<Vec<bool>>>() } else { None }
+    };
+    let rows: Option<Vec<Vec<bool>>> = verdicts.iter().map(right).collect();
+    Ok(rows.and_then(|rows| stats::optimism(&rows)))
 }
 
 /// A column of a row in percent, from its counts.
@@ -123,9 +150,21 @@ impl Summary {
     /// What its rows are, in a line.
     pub(super) fn in_words(&self) -> String {
         let Self { label, n, rows, .. } = self;
+        let above = self.columns.get("average").map(|s| format!(", {:.2} points above their mean", s.best - s.mean));
+        let chance = match self.optimism {
+            Some(Optimism { expected, independent }) => format!(
+                "were all {n} equally good, the best would be expected {expected:.2} points above their mean by chance alone \
+                 ({independent:.2} if their errors were independent)"
+            ),
+            None => {
+                "by how much that raises it is not known, since the rows did not all answer the same questions".into()
+            }
+        };
         format!(
-            "The rows of {label} are computed from n = {n} rows: {}. The standard deviation is that of a sample (n - 1). Best of {n} is the row              with the highest average: it is chosen on these very questions, so it is higher than a fresh measurement of it would be.",
-            rows.join(", ")
+            "The rows of {label} are computed from n = {n} rows: {}. The standard deviation is that of a sample (n - 1). Best of {n} is the \
+             row with the highest average{}. It is chosen on these very questions: {chance}.",
+            rows.join(", "),
+            above.unwrap_or_default()
         )
     }
 }

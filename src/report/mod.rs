@@ -10,13 +10,15 @@ mod judge;
 mod latex;
 pub mod load;
 mod markdown;
+pub mod paired;
 mod rank;
 pub mod splice;
 pub mod table;
 mod template;
+pub mod verdict;
 
 use crate::error::{Context, Error, Result};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const MARKDOWN: &str = include_str!("templates/leaderboard.md.j2");
 const LATEX: &str = include_str!("templates/leaderboard.tex.j2");
@@ -56,6 +58,15 @@ impl Format {
 /// missing or is not what it should be.
 pub fn render(runs: &[PathBuf], format: Format) -> Result<String> {
     render_loaded(&loaded(runs)?, format)
+}
+
+/// Every row of a run that its recipe holds against a claim.
+///
+/// # Errors
+/// As [`render`].
+pub fn verdicts(run: &Path) -> Result<Vec<verdict::Held>> {
+    let tables = table::tables(&[load::run(run)?])?;
+    Ok(tables.into_iter().flat_map(|table| table.verdicts).collect())
 }
 
 /// Renders the tables of runs that are read already.

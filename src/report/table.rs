@@ -7,6 +7,7 @@ use super::group::{self, Summary};
 use super::judge;
 use super::load::{Evaluation, Run};
 use super::rank;
+use super::verdict::{self, Held};
 use crate::data::versions;
 use crate::error::Result;
 use crate::recipe::Rule;
@@ -99,8 +100,11 @@ pub struct Table {
     pub groups: Vec<Summary>,
     /// What is wrong or particular about quoted rows.
     pub notes: Vec<String>,
-    /// Measured rows held against claims.
+    /// Measured rows held against claims, a line each.
     pub held: Vec<String>,
+    /// The same for programs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub verdicts: Vec<Held>,
     /// How the numbers came to be, a line each.
     pub caption: Vec<String>,
 }
@@ -148,14 +152,15 @@ fn table(entries: Vec<Entry<'_>>) -> Result<Table> {
     let columns = columns(&entries);
     let mut rows: Vec<Row> = entries.iter().map(|e| measured(e, &columns)).collect();
     rank::mark(&mut rows, columns.len());
-    let groups = group::summaries(&entries, &columns);
+    let groups = group::summaries(&entries, &columns)?;
     rows.extend(groups.iter().flat_map(|group| group.rows(&columns)));
     rows.extend(trivial(&entries, &columns)?);
     let mut notes = Vec::new();
     rows.extend(quoted(&entries, &columns, &mut notes));
     let (heading, caption) = (caption::heading(&entries)?, caption::caption(&entries, &rows, &groups)?);
-    let (held, breakdowns) = (caption::held(&entries), breakdown::of(&entries));
-    Ok(Table { heading, held, columns, rows, breakdowns, groups, notes, caption })
+    let (verdicts, breakdowns) = (verdict::held(&entries), breakdown::of(&entries));
+    let held = verdicts.iter().map(Held::in_words).collect();
+    Ok(Table { heading, held, verdicts, columns, rows, breakdowns, groups, notes, caption })
 }
 
 /// Sound, music, speech as papers print them; tasks beyond these in order of appearance; the average last.
@@ -297,7 +302,7 @@ fn quote(claim: &Claim, file: &Claims, columns: &[String]) -> Row {
     let sources: IndexSet<&str> = [claim.table.as_str()].into_iter().chain(same).collect();
     let cell = |column: &String| claim.cell(column).map(Cell::plain);
     Row {
-        label: caption::claim_label(claim),
+        label: claim.label(),
         kind: Kind::Quoted,
         source: sources.into_iter().collect::<Vec<_>>().join(", "),
         cells: columns.iter().map(cell).collect(),

@@ -99,7 +99,7 @@ pub fn quickstart() -> Spec {
 pub fn on_mmau(recipe: &'static str, label: &'static str, sha256: &str, correct: &[usize]) -> Spec {
     let mut eval = synthetic("grpo", label, true, correct);
     (eval.format, eval.dataset, eval.sha256) = ("mmau", "test-mini", Sha256::parse(sha256).unwrap());
-    let expect = vec![Expectation { eval: "grpo".into(), claim: "paper-grpo-2".into() }];
+    let expect = vec![Expectation { eval: "grpo".into(), claim: "paper-grpo-2".into(), expect: None }];
     Spec {
         recipe,
         title: "R1-AQA",

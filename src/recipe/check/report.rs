@@ -22,11 +22,12 @@ pub(super) fn report(root: &Spot<'_>, evals: &[Spot<'_>], scores: &[Spot<'_>], p
             spot.problem(problems, "the name of an eval", quote(text), &hint_from(text, &names, "evals"));
         }
     }
-    groups(&report.list("groups"), evals, problems);
+    let rows: Vec<&Spot<'_>> = evals.iter().chain(scores).collect();
+    groups(&report.list("groups"), &rows, problems);
 }
 
 /// Groups have names of their own, and hold different evaluations on one data set, judged by one rule.
-fn groups(groups: &[Spot<'_>], evals: &[Spot<'_>], problems: &mut Problems) {
+fn groups(groups: &[Spot<'_>], evals: &[&Spot<'_>], problems: &mut Problems) {
     let known: Vec<&str> = evals.iter().filter_map(|e| e.text_at("name")).collect();
     let of =
         |name: &str, key: &str| evals.iter().find(|e| e.text_at("name") == Some(name)).and_then(|e| e.text_at(key));

@@ -28,6 +28,11 @@ static EXPECT: Object = Object {
     groups: &[&[
         Key::required("eval", Shape::Name, "Name of the eval, or of one of scores."),
         Key::required("claim", Shape::Text, "Id of the claim in the claim files."),
+        Key::optional(
+            "expect",
+            Shape::Choice(&["inside"]),
+            "inside: end with exit code 3, after everything is written, unless the verdict is that.",
+        ),
     ]],
 };
 
@@ -36,6 +41,10 @@ static GROUP: Object = Object {
     groups: &[&[
         Key::required("name", Shape::Name, "Name, unique among groups."),
         Key::required("label", Shape::Text, "What the report calls its rows."),
-        Key::required("evals", Shape::List(&Shape::Name, 2, usize::MAX), "Names of evals, all on one data set."),
+        Key::required(
+            "evals",
+            Shape::List(&Shape::Name, 2, usize::MAX),
+            "Names of evals or of scores, all on one data set.",
+        ),
     ]],
 };

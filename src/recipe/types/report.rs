@@ -2,7 +2,7 @@
 
 use super::{Extract, Rule};
 use crate::pins::Sha256;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// Predictions that are there already: a row of the report.
@@ -43,6 +43,17 @@ pub struct Expect {
     pub eval: String,
     /// Id of the claim in the claim files.
     pub claim: String,
+    /// The verdict without which `reproduce` ends with exit code 3.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expect: Option<Expected>,
+}
+
+/// A verdict that a recipe can ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Expected {
+    /// The interval of the difference holds 0.
+    Inside,
 }
 
 /// Evals that are one measurement made several times, as with several seeds.
@@ -52,6 +63,6 @@ pub struct Group {
     pub name: String,
     /// What the report calls its rows.
     pub label: String,
-    /// Names of evals on one data set; two at least.
+    /// Names of evals or scores on one data set; two at least.
     pub evals: Vec<String>,
 }

@@ -1,4 +1,12 @@
-//! How sure a share of counts is.
+//! How sure shares of counts are, and their differences. Shares are in percent and differences in points, unrounded.
+
+mod best;
+mod paired;
+mod shares;
+
+pub use best::{Optimism, expected_maximum, optimism};
+pub use paired::{Pairs, bootstrap};
+pub use shares::difference;
 
 /// The 97.5 % point of the standard normal distribution: two-sided 95 %.
 const Z: f64 = 1.959963984540054;
@@ -37,6 +45,12 @@ pub fn rounded(value: f64, decimals: usize) -> f64 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn z_is_what_leaves_two_and_a_half_percent() {
+        use statrs::distribution::{ContinuousCDF, Normal};
+        assert!((Normal::standard().inverse_cdf(0.975) - Z).abs() < 1e-12);
+    }
 
     #[test]
     fn intervals_are_the_published_ones() {
