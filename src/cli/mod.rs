@@ -136,19 +136,7 @@ enum Command {
         out: Option<PathBuf>,
     },
     /// Golden regression check: re-scores stored predictions, re-renders prompts and tables; holds a fresh run against them
-    Check {
-        /// Golden folders (default: every folder in golden/)
-        golden: Vec<PathBuf>,
-        /// A run to hold against the golden
-        #[arg(long)]
-        run: Option<PathBuf>,
-        /// Write the golden anew from the run
-        #[arg(long, requires_all = ["run", "reason"])]
-        update: bool,
-        /// Why it changes; kept in the golden
-        #[arg(long)]
-        reason: Option<String>,
-    },
+    Check(check::CheckArgs),
     /// Writes what the model sees and says about one clip, for debugging and parity
     Inspect(InspectArgs),
     /// The JSON schema of recipes, for editors
@@ -308,9 +296,7 @@ fn answer(command: Command) -> Result<()> {
         Command::Identify { file, expect, format } => identify::run(&file, expect.as_deref(), format),
         Command::Prepare { what } => prepare::run(&what),
         Command::Report { runs, format, out } => report::run(&runs, format, out.as_deref()),
-        Command::Check { golden, run, update, reason } => {
-            check::run(&golden, run.as_deref(), update, reason.as_deref())
-        }
+        Command::Check(args) => check::run(&args),
         Command::Schema => print(&pretty(&crate::recipe::schema())?),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -349,7 +335,7 @@ fn compute(command: Command) -> Result<()> {
         | Command::Identify { .. }
         | Command::Prepare { .. }
         | Command::Report { .. }
-        | Command::Check { .. }
+        | Command::Check(_)
         | Command::Schema
         | Command::Completions { .. } => Err(Error::internal("the engine was started for a command that needs none")),
     }

@@ -9,6 +9,7 @@ mod judge;
 mod latex;
 pub mod load;
 mod markdown;
+mod portable;
 pub mod table;
 mod template;
 

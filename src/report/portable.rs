@@ -1,0 +1,43 @@
+//! What was made on one machine, without its folders: for what is kept elsewhere.
+
+use super::load;
+use crate::artifact::Provenance;
+use std::path::Path;
+
+/// The run without the folders of the machine it ran on: the program by its name, no `--run-dir`, other absolute paths by their
+/// last part.
+pub(super) fn portable(run: load::Run) -> load::Run {
+    let overrides = self::overrides(&run.overrides);
+    load::Run { overrides, provenance: provenance(run.provenance), ..run }
+}
+
+/// What was there, the command line without folders.
+pub(super) fn provenance(was: Provenance) -> Provenance {
+    let mut argv = Vec::new();
+    let mut words = was.argv.iter();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--run-dir" => drop(words.next()),
+            w if w.starts_with("--run-dir=") => {}
+            w => argv.push(without_folders(w)),
+        }
+    }
+    Provenance { argv, ..was }
+}
+
+/// Overrides without folders.
+pub(super) fn overrides(was: &[String]) -> Vec<String> {
+    was.iter().map(|o| without_folders(o)).collect()
+}
+
+/// `/a/b/c.yaml` → `c.yaml`, `data.dir=/a/b` → `data.dir=b`; anything else as it is.
+fn without_folders(word: &str) -> String {
+    let (key, value) = word.split_once('=').map_or(("", word), |(k, v)| (k, v));
+    match Path::new(value).file_name() {
+        Some(name) if value.starts_with('/') => {
+            let name = name.to_string_lossy();
+            if key.is_empty() { name.into_owned() } else { format!("{key}={name}") }
+        }
+        _ => word.to_owned(),
+    }
+}
