@@ -3,6 +3,7 @@
 //! There are two programs. `aqa-bench` answers whatever needs no model itself, and starts `aqa-bench-engine`, the one that is
 //! linked against libtorch, for the rest: loading libtorch takes longer than scoring a thousand answers.
 
+mod bundle;
 mod check;
 mod claims;
 #[cfg(feature = "torch")]
@@ -25,6 +26,7 @@ mod score;
 mod scores;
 #[cfg(feature = "torch")]
 mod start;
+mod submission;
 
 use crate::error::{Error, Result};
 use crate::progress::say;
@@ -59,7 +61,7 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
-    /// Checks every input against its pin, offline
+    /// Checks every input of a recipe against its pin, offline; or a bundle: its files, scores and tables
     Verify {
         #[command(flatten)]
         recipe: RecipeArgs,
@@ -137,6 +139,10 @@ enum Command {
     },
     /// Golden regression check: re-scores stored predictions, re-renders prompts and tables; holds a fresh run against them
     Check(check::CheckArgs),
+    /// A finished run as one archive that anybody can check: recipe, predictions, scores, tables, checksums
+    Bundle(bundle::BundleArgs),
+    /// Whether a predictions file can be handed in where MMAU's large test is scored: whole, and in its format
+    Submission(submission::SubmissionArgs),
     /// Writes what the model sees and says about one clip, for debugging and parity
     Inspect(InspectArgs),
     /// The JSON schema of recipes, for editors
@@ -297,6 +303,8 @@ fn answer(command: Command) -> Result<()> {
         Command::Prepare { what } => prepare::run(&what),
         Command::Report { runs, format, out } => report::run(&runs, format, out.as_deref()),
         Command::Check(args) => check::run(&args),
+        Command::Bundle(args) => bundle::run(&args),
+        Command::Submission(args) => submission::run(&args),
         Command::Schema => print(&pretty(&crate::recipe::schema())?),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -336,6 +344,8 @@ fn compute(command: Command) -> Result<()> {
         | Command::Prepare { .. }
         | Command::Report { .. }
         | Command::Check(_)
+        | Command::Bundle(_)
+        | Command::Submission(_)
         | Command::Schema
         | Command::Completions { .. } => Err(Error::internal("the engine was started for a command that needs none")),
     }

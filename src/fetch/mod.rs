@@ -22,7 +22,7 @@ mod transfer;
 mod unpacked;
 
 pub use address::{Address, HubRepo, RepoKind};
-pub use archive::{Limits, unpack};
+pub use archive::{Limits, unpack, unpack_into};
 pub use hub::Snapshot;
 pub use manifest::verify_unpacked;
 pub use settings::{Retry, Settings, Token};

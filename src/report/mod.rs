@@ -1,5 +1,6 @@
 //! Show it: tables from what runs left on disk, and goldens that must not change. Reads artifacts only.
 
+pub mod bundle;
 mod caption;
 pub mod claims;
 mod csv;

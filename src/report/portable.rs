@@ -30,6 +30,15 @@ pub(super) fn overrides(was: &[String]) -> Vec<String> {
     was.iter().map(|o| without_folders(o)).collect()
 }
 
+/// A message with the last part of every path alone: `cannot read /a/b/c.wav: …` → `cannot read …/c.wav: …`.
+pub(super) fn without_paths(message: &str) -> String {
+    let last = |word: &str| match word.rsplit_once('/') {
+        Some((folder, name)) if word.starts_with('/') && !folder.is_empty() => format!("…/{name}"),
+        _ => word.to_owned(),
+    };
+    message.split(' ').map(last).collect::<Vec<_>>().join(" ")
+}
+
 /// `/a/b/c.yaml` → `c.yaml`, `data.dir=/a/b` → `data.dir=b`; anything else as it is.
 fn without_folders(word: &str) -> String {
     let (key, value) = word.split_once('=').map_or(("", word), |(k, v)| (k, v));

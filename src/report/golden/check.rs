@@ -80,14 +80,17 @@ pub(super) fn stored(folder: &Folder) -> Result<Vec<Finding>> {
         let name = &eval.record.name;
         let (now, verdicts) = judge::rescore(&eval.predictions, &eval.record.rule, &failed(&stored.verdicts))?;
         let flips = hold::flips(&eval.predictions, &stored.verdicts, &verdicts, |_| None);
-        let differs = (Outcome::Different, "the scoring changed: ");
-        findings.push(hold::verdicts(folder, name, stored.verdicts.len(), flips, differs));
+        findings.push(hold::verdicts(folder, name, stored.verdicts.len(), flips, Outcome::Different));
         findings.push(score(folder, name, eval.scored()?, &now));
         if let Some(prompts) = &stored.prompts {
             let rendered = render_prompts(&template, &eval.record.prompt, &eval.predictions)?;
             findings.push(hold::prompts(folder, name, prompts, &rendered));
         }
-        findings.extend(stored.outputs.as_ref().and_then(|outputs| whole(folder, name, outputs, &eval.predictions)));
+        match (&stored.prompts, &stored.outputs) {
+            (_, Some(outputs)) => findings.extend(whole(folder, name, outputs, &eval.predictions)),
+            (Some(_), None) => findings.push(hold::not_recorded(name)),
+            (None, None) => {}
+        }
     }
     findings.extend(conditions(folder, &folder.run)?);
     findings.push(hold::table(folder, &render_loaded(std::slice::from_ref(&folder.run), Format::Markdown)?));

@@ -10,7 +10,7 @@ use crate::pins::Sha256;
 use crate::recipe::Rule;
 use crate::report::judge::{self, Verdicts};
 use crate::report::load::{Evaluation, Run};
-use crate::score::floors;
+use crate::score::{Score, floors};
 use indexmap::IndexMap;
 use std::path::Path;
 
@@ -99,7 +99,7 @@ fn evaluation(
         findings.push(hold::outputs(folder, name, hashes, &flips));
     }
     let (text, holds) = tolerance(kept.tolerance, &flips, (accuracy(was), accuracy(now)));
-    findings.push(hold::verdicts(folder, name, stored.verdicts.len(), flips, (Outcome::Noted, "")));
+    findings.push(hold::verdicts(folder, name, stored.verdicts.len(), flips, Outcome::Noted));
     let outcome = if holds { Outcome::Same } else { Outcome::Different };
     findings.push(Finding::of(name, Kind::Tolerance, outcome, text).at(in_golden(folder, name)));
     Ok(findings)
@@ -108,11 +108,12 @@ fn evaluation(
 /// What the golden's tolerance says, and whether it holds.
 fn tolerance(tolerance: Tolerance, flips: &[Flip], (a, b): (f64, f64)) -> (String, bool) {
     let count = flips.len() as u64;
+    let flips = if count == 1 { "1 flip".to_owned() } else { format!("{count} flips") };
     match tolerance {
         Tolerance::Flips(budget) if count > budget => {
-            (format!("{count} flips, at most {budget} allowed ({a:.2} → {b:.2})"), false)
+            (format!("{flips}, at most {budget} allowed ({a:.2} → {b:.2})"), false)
         }
-        Tolerance::Flips(budget) => (format!("{count} flips, within {budget} ({a:.2} → {b:.2})"), true),
+        Tolerance::Flips(budget) => (format!("{flips}, within {budget} ({a:.2} → {b:.2})"), true),
         Tolerance::Margin(margin) => {
             let holds = (b - a).abs() <= margin + 1e-9;
             let words = if holds { "within" } else { "more than" };
@@ -149,6 +150,8 @@ pub(super) fn reference(run: &Run, eval: &Evaluation, above: &str) -> Result<f64
 
 /// What a finished evaluation gives, made again from its predictions and samples.
 pub(in crate::report) struct Fresh {
+    /// Of the predictions.
+    pub score: Score,
     /// Of the predictions, in their order.
     pub verdicts: Verdicts,
     /// Prompts and outputs; `None` where a file was scored.
@@ -164,7 +167,8 @@ pub(in crate::report) struct Fresh {
 pub(in crate::report) fn fresh(run: &Path, eval: &Evaluation) -> Result<Fresh> {
     if eval.record.file.is_some() {
         let (score, verdicts) = judge::rescore(&eval.predictions, &eval.record.rule, &Default::default())?;
-        return Ok(Fresh { verdicts, hashes: None, contradicts: score != *eval.scored()? });
+        let contradicts = score != *eval.scored()?;
+        return Ok(Fresh { score, verdicts, hashes: None, contradicts });
     }
     let samples = samples(run, eval)?;
     let recorded: Verdicts = samples.iter().filter_map(|(id, s)| Some((id.clone(), s.verdict?))).collect();
@@ -175,7 +179,7 @@ pub(in crate::report) fn fresh(run: &Path, eval: &Evaluation) -> Result<Fresh> {
         Some((row.id.clone(), Sha256::of(sample.output.as_bytes())))
     });
     let outputs = Hashes::of(outputs.collect());
-    Ok(Fresh { verdicts, hashes: Some((prompts(run, eval, &samples)?, outputs)), contradicts })
+    Ok(Fresh { score, verdicts, hashes: Some((prompts(run, eval, &samples)?, outputs)), contradicts })
 }
 
 /// A finished evaluation's samples by id; the later of two records of a question counts. There is one for each prediction.

@@ -144,7 +144,9 @@ pub(super) struct Stored {
 /// Exit code 4: missing, not JSON, of another version, or not this shape.
 pub(super) fn read_golden(path: &Path) -> Result<Golden> {
     let file = path.join("golden.json");
-    let value: serde_json::Value = read::json(&file)?;
+    let value: serde_json::Value = read::json(&file).map_err(|e| {
+        Error::new(e.kind(), format!("{e} (bring the golden back from version control, or write it anew from a run)"))
+    })?;
     match value.get("schema").and_then(serde_json::Value::as_u64) {
         Some(found) if (1..=u64::from(SCHEMA)).contains(&found) => {}
         Some(found) => {

@@ -271,7 +271,8 @@ impl CheckReport {
 pub(super) fn text(suite: &Suite) -> String {
     let mut text = suite.heading() + "\n";
     for finding in &suite.findings {
-        let _ = writeln!(text, "  {}", finding.line());
+        let mark = if finding.outcome == Outcome::Different { '✗' } else { ' ' };
+        let _ = writeln!(text, "{mark} {}", finding.line());
         for line in finding.more() {
             let _ = writeln!(text, "    {line}");
         }

@@ -27,20 +27,17 @@ pub(super) fn flips(
     ids.into_iter().filter_map(flip).collect()
 }
 
-/// Verdicts: the same, or the flips with `words` in front, which end where the count of flips goes.
-pub(super) fn verdicts(
-    folder: &Folder,
-    eval: &str,
-    count: usize,
-    flips: Vec<Flip>,
-    differs: (Outcome, &str),
-) -> Finding {
+/// Verdicts: the same, or the flips. Those of stored predictions are differences, and the scorer's; those of a run are for its tolerance to judge.
+pub(super) fn verdicts(folder: &Folder, eval: &str, count: usize, flips: Vec<Flip>, outcome: Outcome) -> Finding {
     let Some(first) = flips.first() else {
         return Finding::of(eval, Kind::Verdicts, Outcome::Same, format!("{count} verdicts: same"));
     };
     let place = Place::key(&folder.path, eval, "verdicts.json", &first.id);
-    let (outcome, words) = differs;
-    let text = format!("{words}{} of {count} verdicts changed", flips.len());
+    let changed = format!("{} of {count} verdicts", flips.len());
+    let text = match outcome {
+        Outcome::Different => format!("the scoring changed {changed}"),
+        _ => format!("{changed} changed"),
+    };
     Finding { flips, ..Finding::of(eval, Kind::Verdicts, outcome, text).at(place) }
 }
 
@@ -74,10 +71,7 @@ pub(super) fn prompts(folder: &Folder, eval: &str, before: &Hashes, after: &Hash
 /// What the model said in a run, against what it said when the golden was written. Whether that is too much is for the tolerance to say.
 pub(super) fn outputs(folder: &Folder, eval: &str, hashes: Compared<'_>, flips: &[Flip]) -> Finding {
     let of = |outcome, text| Finding::of(eval, Kind::Outputs, outcome, text);
-    let (Some(before), after) = hashes.outputs else {
-        let way_out = "`aqa-bench check --update` from a run records them";
-        return of(Outcome::NotRecorded, format!("outputs: not recorded in this golden ({way_out})"));
-    };
+    let (Some(before), after) = hashes.outputs else { return not_recorded(eval) };
     let changed = changed(before, after);
     let count = before.by_id.len();
     let Some(id) = changed.first() else { return of(Outcome::Same, format!("{count} outputs: same")) };
@@ -92,6 +86,12 @@ pub(super) fn outputs(folder: &Folder, eval: &str, hashes: Compared<'_>, flips: 
         .detail(first(before, after, id))
         .detail(format!("{flipped} of them with another verdict"))
         .at(Place::key(&folder.path, eval, "outputs.json", id))
+}
+
+/// A golden from before outputs were recorded.
+pub(super) fn not_recorded(eval: &str) -> Finding {
+    let text = "outputs: not recorded in this golden (`aqa-bench check --update` from a run records them)";
+    Finding::of(eval, Kind::Outputs, Outcome::NotRecorded, text)
 }
 
 /// The hashes of a golden and of a run.

@@ -15,8 +15,10 @@ mod junit;
 mod update;
 
 pub use check::check;
+pub(super) use compare::fresh;
 pub use files::{Condition, EvalGolden, Golden, Hashes, HowMade, LogEntry, SCHEMA, Tolerance};
 pub use finding::{Cause, CheckReport, Finding, Flip, Kind, Outcome, Place, Suite};
 pub use github::{Roots, annotation_of, harmless};
+pub(super) use hold::first_difference;
 pub use junit::junit_of;
 pub use update::update;
