@@ -11,7 +11,7 @@ use program::{aqa, command, redact, said};
 use report_runs::{edit, on_mmau, quickstart, write};
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use tempfile::{TempDir, tempdir};
 
@@ -173,7 +173,8 @@ fn what_was_changed_and_given_new_checksums_is_found_by_its_scores_and_tables() 
         let out = aqa(["verify", path.to_str().unwrap()]);
         assert_eq!(out.code, 3, "{what}: {}{}", out.out, out.err);
         // What a table says is for other tests to hold.
-        let line = |l: &str| if l.contains("tables/") { l.split(": line ").next().unwrap().to_owned() } else { l.to_owned() };
+        let line =
+            |l: &str| if l.contains("tables/") { l.split(": line ").next().unwrap().to_owned() } else { l.to_owned() };
         let lines = out.out.lines().filter(|l| l.ends_with("DIFFERENT"));
         let lines: String = lines.map(|l| format!("{}\n", line(l))).collect();
         let end = redact(&out.err, dir.path()).split(" (this is").next().unwrap().to_owned();

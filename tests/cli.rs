@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::Stdio;
 use tempfile::tempdir;
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 18] = [
     "reproduce",
     "plan",
     "verify",
@@ -26,6 +26,8 @@ const COMMANDS: [&str; 16] = [
     "prepare",
     "report",
     "check",
+    "bundle",
+    "submission",
     "inspect",
     "schema",
     "doctor",

@@ -100,7 +100,8 @@ pub fn verify(path: &Path) -> Result<Verification> {
     }
     for format in TABLES {
         let name = table_name(format);
-        let kept = std::fs::read_to_string(top.join(&name)).inputs(|| format!("no {name} in the bundle")).map_err(within)?;
+        let kept =
+            std::fs::read_to_string(top.join(&name)).inputs(|| format!("no {name} in the bundle")).map_err(within)?;
         let rendered = render_loaded(std::slice::from_ref(&run), format).map_err(named)?;
         checks.push(match first_difference(&kept, &rendered) {
             None => Line { what: name, same: true, found: "rendered again".into() },
