@@ -266,6 +266,10 @@ fn a_bundle_that_is_broken_or_no_bundle_is_refused_and_nothing_is_left() {
     refused("a bomb", "b.tar.gz", &member("x/zeros", tar::EntryType::Regular, &vec![0; 4 << 20]), 4);
     insta::assert_snapshot!("broken", told);
 
+    let none = aqa(["verify", "no-such-bundle.tar.gz"]).fails(4);
+    assert!(none.contains("cannot open no-such-bundle.tar.gz"), "{none}");
+    let none = aqa(["verify", "recipes/quickstrat.yaml"]).fails(2);
+    assert!(none.contains("did you mean recipes/quickstart.yaml?"), "{none}");
     let with_sets = aqa(["verify", out.to_str().unwrap(), "--set", "seed=2"]).fails(2);
     assert!(with_sets.contains("are for recipes"), "{with_sets}");
 }
@@ -338,4 +342,34 @@ fn a_run_keeps_its_recipe_and_those_that_it_builds_on() {
     let error = call(&["bundle", "runs/files"]).fails(2);
     assert!(error.contains("another file is already there"), "{error}");
     call(&["bundle", "runs/files", "--out", "second.tar.gz"]).succeeds();
+}
+
+#[test]
+fn withheld_answers_and_messages_with_folders_are_bundled_as_they_must_be() {
+    let (dir, run) = world();
+    let stage = |name: &str| {
+        let all = fs::read_dir(&run).unwrap().map(|e| e.unwrap().path());
+        let mut all = all.filter(|p| p.file_name().unwrap().to_str().unwrap().starts_with(&format!("{name}-")));
+        all.find(|p| p.join("eval.json").exists()).unwrap()
+    };
+    let (start, sft) = (stage("start"), stage("sft"));
+    edit(&start.join("eval.json"), |e| e["withheld"] = serde_json::json!({"no_answer": 0, "failed": 0}));
+    edit(&start.join("predictions.json"), |rows| {
+        rows.as_array_mut().unwrap().iter_mut().for_each(|row| row["answer"] = "".into());
+    });
+    fs::remove_file(start.join("score.json")).unwrap();
+    let samples = fs::read_to_string(sft.join("samples.jsonl")).unwrap();
+    let clip = dir.path().join("clips/q02.wav");
+    let message = format!("cannot open {}: no such file", clip.display());
+    fs::write(sft.join("samples.jsonl"), samples.replace("no such clip", &message)).unwrap();
+    let out = dir.path().join("a.tar.gz");
+    bundle(&run, None, Some(&out)).unwrap();
+    let files = unpack(&fs::read(&out).unwrap());
+    let name = files.keys().find(|n| n.starts_with("run/sft-") && n.ends_with("samples.jsonl")).unwrap();
+    let kept = text(&files, name);
+    assert_eq!(kept, samples.replace("no such clip", "cannot open …/q02.wav: no such file"), "nothing else changes");
+    assert!(!files.keys().any(|n| n.starts_with("run/start-") && n.ends_with("score.json")));
+    let verification = bundle::verify(&out).unwrap();
+    assert!(verification.to_text().contains("start: predictions: 12 predictions, the answers are withheld"));
+    assert_eq!(verification.differences, 0);
 }

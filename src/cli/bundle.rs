@@ -34,16 +34,18 @@ pub(super) fn run(args: &BundleArgs) -> Result<()> {
 /// # Errors
 /// Exit code 4: an archive by its name, and not by its bytes. Exit code 2: neither a recipe nor a bundle by its name.
 pub(super) fn is_bundle(path: &Path) -> Result<bool> {
-    if !path.is_file() {
+    let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    let is_packed = matches!(extension.as_str(), "gz" | "tgz" | "tar");
+    if !path.is_file() && !is_packed {
+        // What is no file is for the reader of recipes to name.
         return Ok(false);
     }
     if bundle::is_bundle(path)? {
         return Ok(true);
     }
-    let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
     match extension.as_str() {
         "yaml" | "yml" => Ok(false),
-        "gz" | "tgz" | "tar" => {
+        _ if is_packed => {
             let found = "expected a bundle (.tar.gz), found a file that is not packed by gzip";
             Err(Error::inputs(format!("{}: {found} (get it again from its maker)", path.display())))
         }

@@ -66,13 +66,15 @@ pub(super) fn run(args: &CheckArgs) -> Result<()> {
     }
     match report.differences {
         0 => Ok(()),
-        _ => Err(Error::difference(report.count())),
+        _ => {
+            let way_out = "aqa-bench check --update --run RUN --reason TEXT GOLDEN";
+            Err(Error::difference(format!("{} (a change that is meant is written with `{way_out}`)", report.count())))
+        }
     }
 }
 
 /// Annotations, then the report for people, in the log; the summary and the count where the workflow asks for them.
 fn github(report: &CheckReport) -> Result<()> {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let here = std::env::current_dir().internal(|| "the current folder is not known".into())?;
     let workspace = variable("GITHUB_WORKSPACE").unwrap_or_else(|| here.clone());
     let annotations = report.to_annotations(&Roots { here, workspace });
@@ -86,6 +88,11 @@ fn github(report: &CheckReport) -> Result<()> {
     Ok(())
 }
 
+/// A path that a workflow gives by a variable.
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
 /// A workflow's own files are added to: other steps wrote there before.
 fn append(path: &Path, text: &str) -> Result<()> {
     let open = File::options().create(true).append(true).open(path);
@@ -97,6 +104,9 @@ fn broken(args: &CheckArgs, error: Error) -> Error {
     let told = || -> Result<()> {
         if args.format == CheckFormat::Github {
             print(&golden::annotation_of(&error))?;
+            if let Some(path) = variable("GITHUB_STEP_SUMMARY") {
+                append(&path, &golden::summary_of(&error))?;
+            }
         }
         let Some(path) = &args.junit else { return Ok(()) };
         write::replace(path, golden::junit_of(&error)?.as_bytes())

@@ -62,3 +62,53 @@ fn add(files: &mut Files, path: &Path, bytes: Vec<u8>) {
     }
     files.insert(name, bytes);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn names(at: &Path) -> Vec<String> {
+        let mut names: Vec<String> =
+            there(at).unwrap().into_iter().map(|e| e.file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_recipe_is_kept_with_its_lock_and_with_what_it_builds_on_and_nothing_older_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["mmau-clips", "quickstart"] {
+            let name = format!("{name}.yaml");
+            fs::copy(Path::new("recipes").join(&name), dir.path().join(&name)).unwrap();
+        }
+        fs::write(dir.path().join("quickstart.lock"), "{}").unwrap();
+        let path = dir.path().join("mmau-clips.yaml");
+        let recipe = crate::recipe::load(&path, &["data.dir=.".into()]).unwrap();
+        let folder = RunFolder::new(dir.path().join("run"));
+        fs::create_dir_all(folder.recipe()).unwrap();
+        fs::write(folder.recipe().join("older.yaml"), "").unwrap();
+        keep(&recipe, &folder).unwrap();
+        assert_eq!(names(&folder.recipe()), ["mmau-clips.yaml", "quickstart.lock", "quickstart.yaml"]);
+        assert_eq!(Sha256::of_file(&folder.recipe().join("mmau-clips.yaml")).unwrap(), recipe.sha256);
+
+        let kept = folder.recipe().join("quickstart.lock");
+        let before = fs::metadata(&kept).unwrap().modified().unwrap();
+        keep(&recipe, &folder).unwrap();
+        assert_eq!(fs::metadata(&kept).unwrap().modified().unwrap(), before, "nothing is written twice");
+
+        fs::write(&path, "name: another").unwrap();
+        let error = keep(&recipe, &folder).unwrap_err();
+        assert!(error.exit_code() == 2 && error.to_string().contains("changed while"), "{error}");
+    }
+
+    #[test]
+    fn two_files_of_one_name_are_both_kept() {
+        let mut files = Files::new();
+        add(&mut files, Path::new("a/x.yaml"), b"one".to_vec());
+        add(&mut files, Path::new("b/x.yaml"), b"two".to_vec());
+        add(&mut files, Path::new("c/x.yaml"), b"one".to_vec());
+        assert_eq!(files.len(), 2);
+        assert!(files.keys().any(|name| *name == format!("{}-x.yaml", Sha256::of(b"two").short())));
+    }
+}

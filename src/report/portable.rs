@@ -50,3 +50,24 @@ fn without_folders(word: &str) -> String {
         _ => word.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_go_and_names_stay() {
+        for (word, expected) in [
+            ("/a/b/c.yaml", "c.yaml"),
+            ("recipes/c.yaml", "recipes/c.yaml"),
+            ("data.dir=/a/b", "data.dir=b"),
+            ("data.sets.x.file=https://a.org/b", "data.sets.x.file=https://a.org/b"),
+            ("scores.x=", "scores.x="),
+        ] {
+            assert_eq!(without_folders(word), expected);
+        }
+        let message = "cannot read /home/me/clips/a.wav: no such file (looked in /home/me and x/y)";
+        assert_eq!(without_paths(message), "cannot read …/a.wav: no such file (looked in …/me and x/y)");
+        assert_eq!(without_paths("a / b at /tmp"), "a / b at /tmp");
+    }
+}

@@ -10,6 +10,7 @@ use crate::pins::Sha256;
 use crate::recipe::Rule;
 use crate::report::judge::{self, Verdicts};
 use crate::report::load::{Evaluation, Run};
+use crate::report::portable;
 use crate::score::{Score, floors};
 use indexmap::IndexMap;
 use std::path::Path;
@@ -18,7 +19,8 @@ use std::path::Path;
 pub(super) fn run(folder: &Folder, path: &Path, run: &Run) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     let how = &folder.golden.how_made;
-    if run.recipe_sha256 != how.recipe_sha256 || run.overrides != how.overrides {
+    // A golden has the overrides without the folders of its machine.
+    if run.recipe_sha256 != how.recipe_sha256 || portable::overrides(&run.overrides) != how.overrides {
         let text = "note: the recipe file or its overrides are not those that the golden was made with";
         let place = Place::find(folder.path.join("golden.json"), "\"recipe_sha256\":");
         findings.push(Finding::whole(Kind::Recipe, Outcome::Noted, text).at(place));

@@ -70,6 +70,12 @@ pub fn annotation_of(error: &Error) -> String {
     format!("::error title=aqa-bench check::{}\n", message(&error.to_string()))
 }
 
+/// What an error that ends the check says, in the summary of the job.
+pub fn summary_of(error: &Error) -> String {
+    let lines: Vec<String> = error.to_string().lines().map(cell).collect();
+    format!("## aqa-bench check: could not be made\n\n{}\n", lines.join("<br>\n"))
+}
+
 /// A report for people in a log whose reader takes lines that begin with `::` for commands: such a line gets a bar in front.
 pub fn harmless(text: &str) -> String {
     let guard = |line: &str| match line.trim_start().starts_with("::") || line.contains("##[") {

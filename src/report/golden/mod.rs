@@ -18,7 +18,7 @@ pub use check::check;
 pub(super) use compare::fresh;
 pub use files::{Condition, EvalGolden, Golden, Hashes, HowMade, LogEntry, SCHEMA, Tolerance};
 pub use finding::{Cause, CheckReport, Finding, Flip, Kind, Outcome, Place, Suite};
-pub use github::{Roots, annotation_of, harmless};
+pub use github::{Roots, annotation_of, harmless, summary_of};
 pub(super) use hold::first_difference;
 pub use junit::junit_of;
 pub use update::update;
