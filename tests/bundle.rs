@@ -249,6 +249,10 @@ fn a_bundle_that_is_broken_or_no_bundle_is_refused_and_nothing_is_left() {
     let mut half = files.clone();
     half.insert("run/manifest.json".into(), unfinished.into_bytes());
     refused("an unfinished run", "b.tar.gz", &pack(&with_sums(half)), 2);
+    let mut outside = files.clone();
+    let manifest = text(&files, "run/manifest.json").replacen("\"folder\": \"start-", "\"folder\": \"../../start-", 1);
+    outside.insert("run/manifest.json".into(), manifest.into_bytes());
+    refused("a name that leads out", "b.tar.gz", &pack(&with_sums(outside)), 4);
     // What would leave the folder, and what would fill the disk.
     let member = |name: &str, kind: tar::EntryType, body: &[u8]| {
         let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), flate2::Compression::best()));

@@ -56,7 +56,8 @@ pub fn check(file: &Path, dataset: &Path) -> Result<Submission> {
     let answered = questions.iter().filter(|question| question.answer.is_some()).count();
     if questions.len() != QUESTIONS || answered > 0 {
         return Err(Error::request(format!(
-            "{}: expected the questions of MMAU's large test ({QUESTIONS}, answers withheld), found {} questions, {answered} with an answer (give mmau-test.json; `aqa-bench score` scores predictions whose answers are known)",
+            "{}: expected the questions of MMAU's large test ({QUESTIONS}, answers withheld), found {} questions, {answered} with an \
+             answer (give mmau-test.json; `aqa-bench score` scores predictions whose answers are known)",
             dataset.display(),
             questions.len(),
         )));

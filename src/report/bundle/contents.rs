@@ -86,7 +86,8 @@ impl Gathered {
         Err(Error::inputs(match given {
             Some(path) => format!("{}: {expected}, found another file", path.display()),
             None => format!(
-                "{}: {expected}, found none (run `aqa-bench reproduce` with it again, which keeps it and computes nothing that is there; or name it with --recipe FILE)",
+                "{}: {expected}, found none (run `aqa-bench reproduce` with it again, which keeps it and computes \
+                 nothing that is there; or name it with --recipe FILE)",
                 kept.display()
             ),
         }))

@@ -2,7 +2,7 @@
 
 use super::contents::Contents;
 use super::{TABLES, archive, staging, table_name};
-use crate::artifact::{RunFolder, read};
+use crate::artifact::{Manifest, RunFolder, read};
 use crate::error::{Context, Error, Result};
 use crate::fetch::{self, Limits};
 use crate::pins::Sha256;
@@ -90,6 +90,7 @@ pub fn verify(path: &Path) -> Result<Verification> {
     // Messages name the file in the bundle, not the folder that goes away.
     let shown = place.path().display().to_string();
     let named = |e: Error| Error::new(e.kind(), e.to_string().replace(&format!("{shown}/"), "")).within(path.display());
+    inside(&read::manifest(&RunFolder::new(top.join("run"))).map_err(named)?).map_err(within)?;
     let run = load::run(&top.join("run")).map_err(named)?;
     let mut checks = vec![
         Line { what: archive::SUMS.into(), same: true, found: format!("{count} files") },
@@ -159,6 +160,18 @@ fn checksums(top: &Path, mut found: BTreeMap<String, String>) -> Result<usize> {
     }
     let way_out = "the bundle was damaged or changed: get it again from its maker";
     Err(Error::inputs(format!("{} ({way_out})", problems.join("\n"))))
+}
+
+/// Refuses a manifest whose names lead to files that are not the bundle's.
+fn inside(manifest: &Manifest) -> Result<()> {
+    let names = manifest.stages.iter().map(|stage| &stage.folder).chain(&manifest.claims);
+    let leads_out = |name: &&String| name.contains(['/', '\\', '\0']) || matches!(name.as_str(), "" | "." | "..");
+    match names.into_iter().find(leads_out) {
+        Some(name) => {
+            Err(Error::inputs(format!("run/manifest.json: the name {name:?} leads out of the bundle (refused)")))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Where two lines part, with a few letters before.

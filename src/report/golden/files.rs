@@ -151,10 +151,9 @@ pub(super) fn read_golden(path: &Path) -> Result<Golden> {
         Some(found) if (1..=u64::from(SCHEMA)).contains(&found) => {}
         Some(found) => {
             let other = if found > u64::from(SCHEMA) { "a newer" } else { "another" };
-            let way_out = format!(
-                "written by {other} version of aqa-bench: use that version, or move the golden away and write it anew with `aqa-bench check --update --run RUN --reason TEXT {}`",
-                path.display()
-            );
+            let anew = format!("aqa-bench check --update --run RUN --reason TEXT {}", path.display());
+            let use_that = "use that version, or move the golden away and write it anew with";
+            let way_out = format!("written by {other} version of aqa-bench: {use_that} `{anew}`");
             let expected = format!("expected schema 1 to {SCHEMA}, found {found}");
             return Err(Error::inputs(format!("{}: {expected} ({way_out})", file.display())));
         }
