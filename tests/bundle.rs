@@ -286,7 +286,7 @@ fn what_cannot_be_bundled_is_refused_with_the_way_out_and_nothing_is_written() {
         change(dir.path(), &run);
         let ended = said(&command(["bundle", "runs/quickstart"]).current_dir(dir.path()).output().unwrap());
         assert_eq!(ended.code, code, "{what}: {}{}", ended.out, ended.err);
-        let hash = |w: &str| if w.contains("sft-") { "run/sft-STAGE".to_owned() } else { w.to_owned() };
+        let hash = |w: &str| if w.contains("sft-") { "sft-STAGE".to_owned() } else { w.to_owned() };
         let said = redact(&ended.err, dir.path()).split('/').map(hash).collect::<Vec<_>>().join("/");
         told.push_str(&format!("{what}\n{said}\n"));
         let written = dir.path().join("quickstart-bundle.tar.gz");
@@ -298,6 +298,12 @@ fn what_cannot_be_bundled_is_refused_with_the_way_out_and_nothing_is_written() {
     refused("no recipe", 4, &|_, run| fs::remove_dir_all(run.join("recipe")).unwrap());
     refused("another recipe", 4, &|_, run| fs::write(run.join("recipe/quickstart.yaml"), "another").unwrap());
     refused("another file there", 2, &|dir, _| fs::write(dir.join("quickstart-bundle.tar.gz"), "mine").unwrap());
+    refused("samples cut off", 4, &|_, run| {
+        let all = fs::read_dir(run).unwrap().map(|e| e.unwrap().path().join("samples.jsonl"));
+        let path = all.filter(|p| p.to_str().unwrap().contains("/sft-")).find(|p| p.exists()).unwrap();
+        let whole = fs::read_to_string(&path).unwrap();
+        fs::write(&path, format!("{whole}{{\"id\": \"q")).unwrap();
+    });
     refused("a token", 4, &|_, run| {
         edit(&run.join("manifest.json"), |m| m["title"] = format!("see hf_{}", "a1B2".repeat(9)).into());
     });

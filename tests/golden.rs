@@ -218,6 +218,11 @@ fn a_changed_output_is_counted_though_its_verdict_stays_and_a_flip_names_its_cau
     let (_, text) = f.check(Some(&run));
     assert!(text.contains("q10 (music): correct → wrong, another output under the same prompt"), "{text}");
     let answers = fs::read_to_string(samples(&run, "grpo")).unwrap();
+    let line = answers.lines().nth(10).unwrap();
+    let asked = line.split("\"prompt_sha256\":\"").nth(1).unwrap()[..64].to_owned();
+    fs::write(samples(&run, "grpo"), answers.replace(&asked, &"1".repeat(64))).unwrap();
+    let (_, text) = f.check(Some(&run));
+    assert!(text.contains("q10 (music): correct → wrong, under another prompt"), "{text}");
     let kept = fs::read_to_string(samples(&f.run, "grpo")).unwrap();
     let output = |text: &str| text.lines().nth(10).unwrap().split("\"output\":").nth(1).unwrap().to_owned();
     let output = |text: &str| output(text).split(",\"answer\"").next().unwrap().to_owned();
