@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::Stdio;
 use tempfile::tempdir;
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 19] = [
     "reproduce",
     "plan",
     "verify",
@@ -27,6 +27,8 @@ const COMMANDS: [&str; 17] = [
     "report",
     "claims",
     "check",
+    "bundle",
+    "submission",
     "inspect",
     "schema",
     "doctor",

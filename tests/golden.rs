@@ -44,7 +44,9 @@ impl Fixture {
         let (code, text) = match check(&[self.dir.path().join("golden")], run) {
             Ok(report) => {
                 assert_eq!(report.goldens, 1);
-                (0, report.text)
+                let differences = report.suites.iter().map(|suite| suite.differences()).sum::<usize>();
+                assert_eq!(report.differences, differences);
+                (if differences == 0 { 0 } else { 3 }, format!("{}{}\n", report.to_text(), report.count()))
             }
             Err(error) => (error.exit_code(), error.to_string()),
         };
@@ -223,7 +225,132 @@ fn other_questions_prompts_or_recipes_are_not_compared_silently() {
     let hash = text.split("\"prompt_sha256\":\"").nth(1).unwrap()[..64].to_owned();
     fs::write(&samples, text.replace(&hash, &"1".repeat(64))).unwrap();
     let (code, text) = f.check(Some(&run));
-    assert!(code == 3 && text.contains("start: 1 of 12 prompts changed"), "{text}");
+    assert!(code == 3 && text.contains("start: the prompt bytes changed: 1 of 12"), "{text}");
+    assert!(text.contains("start: 12 outputs: same"), "the prompt changed and what was said did not: {text}");
+}
+
+/// The samples of an evaluation of a run.
+fn samples(run: &Path, eval: &str) -> PathBuf {
+    let folders = fs::read_dir(run).unwrap().map(|e| e.unwrap().path().join("samples.jsonl"));
+    folders.filter(|p| p.to_str().unwrap().contains(&format!("/{eval}-"))).find(|p| p.exists()).unwrap()
+}
+
+#[test]
+fn a_changed_output_is_counted_though_its_verdict_stays_and_a_flip_names_its_cause() {
+    let f = fixture();
+    let run = write(f.dir.path().join("fresh"), &quickstart());
+    // One output in other words and with the same answer, one under another prompt.
+    let path = samples(&run, "grpo");
+    let mut rows: Vec<serde_json::Value> =
+        fs::read_to_string(&path).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    rows[0]["output"] = "I think it is a dog".into();
+    rows[1]["output"] = "piano, I am sure".into();
+    rows[1]["prompt_sha256"] = "1".repeat(64).into();
+    fs::write(&path, rows.iter().map(|row| format!("{row}\n")).collect::<String>()).unwrap();
+    let (code, text) = f.check(Some(&run));
+    assert_eq!(code, 3, "the prompt is a difference, the outputs are not: {text}");
+    let expected = "grpo: the model's output changed: 1 of 12 under the same prompts, 1 under other prompts";
+    assert!(text.contains(expected) && text.contains("0 of them with another verdict"), "{text}");
+    assert!(text.contains("grpo: the prompt bytes changed: 1 of 12 prompts"), "{text}");
+
+    // A flip with another output, and one with the same: there the scoring changed.
+    fs::remove_dir_all(&run).unwrap();
+    let run = f.fresh(&[0, 1, 2, 3, 4, 6, 7, 9]);
+    let (_, text) = f.check(Some(&run));
+    assert!(text.contains("q10 (music): correct → wrong, another output under the same prompt"), "{text}");
+    let answers = fs::read_to_string(samples(&run, "grpo")).unwrap();
+    let line = answers.lines().nth(10).unwrap();
+    let asked = line.split("\"prompt_sha256\":\"").nth(1).unwrap()[..64].to_owned();
+    fs::write(samples(&run, "grpo"), answers.replace(&asked, &"1".repeat(64))).unwrap();
+    let (_, text) = f.check(Some(&run));
+    assert!(text.contains("q10 (music): correct → wrong, under another prompt"), "{text}");
+    let kept = fs::read_to_string(samples(&f.run, "grpo")).unwrap();
+    let output = |text: &str| text.lines().nth(10).unwrap().split("\"output\":").nth(1).unwrap().to_owned();
+    let output = |text: &str| output(text).split(",\"answer\"").next().unwrap().to_owned();
+    fs::write(samples(&run, "grpo"), answers.replacen(&output(&answers), &output(&kept), 99)).unwrap();
+    let (_, text) = f.check(Some(&run));
+    assert!(text.contains("q10 (music): correct → wrong, the same output"), "{text}");
+}
+
+#[test]
+fn a_golden_of_the_first_schema_is_checked_without_the_outputs_that_it_does_not_have() {
+    let f = fixture();
+    edit(&f.golden.join("golden.json"), |g| g["schema"] = 1.into());
+    let (code, text) = f.check(None);
+    assert!(code == 4 && text.contains("not referenced by golden.json: grpo/outputs.json"), "{text}");
+    for eval in ["start", "sft", "grpo"] {
+        fs::remove_file(f.golden.join(eval).join("outputs.json")).unwrap();
+    }
+    assert_eq!(f.check(None).0, 0);
+    let (code, text) = f.check(Some(&f.run));
+    assert!(code == 0 && text.contains("grpo: outputs: not recorded in this golden"), "{text}");
+    // An update from a run records them.
+    update(&f.run, &f.golden, "outputs are recorded").unwrap();
+    let (code, text) = f.check(Some(&f.run));
+    assert!(code == 0 && text.contains("grpo: 12 outputs: same"), "{text}");
+}
+
+#[test]
+fn the_list_of_outputs_must_be_whole() {
+    type Change = fn(&mut serde_json::Value);
+    let changes: [Change; 3] = [
+        |o| o["all"] = "0".repeat(64).into(),
+        |o| drop(o["by_id"].as_object_mut().unwrap().shift_remove("q03")),
+        |o| o["by_id"]["q03"] = "0".repeat(64).into(),
+    ];
+    for change in changes {
+        let f = fixture();
+        edit(&f.golden.join("sft/outputs.json"), change);
+        let (code, text) = f.check(None);
+        assert!(code == 3 && text.contains("sft: outputs.json: not a hash for each prediction"), "{text}");
+    }
+}
+
+#[test]
+fn goldens_of_other_versions_and_half_written_runs_are_refused_with_the_way_out() {
+    let mut said = String::new();
+    let mut refused = |what: &str, (code, text): (u8, String)| {
+        assert_eq!(code, 4, "{what}: {text}");
+        said.push_str(&format!("{what}\n{text}\n\n"));
+    };
+    for (what, schema) in [("a newer golden", json!(3)), ("an older one", json!(0)), ("none", json!(null))] {
+        let f = fixture();
+        edit(&f.golden.join("golden.json"), |g| (g["schema"], g["surprise"]) = (schema, 1.into()));
+        refused(what, f.check(None));
+        if what == "a newer golden" {
+            let error = update(&f.run, &f.golden, "anew").unwrap_err();
+            assert_eq!(error.exit_code(), 4, "its tolerances and its log would be lost: {error}");
+        }
+    }
+    let f = fixture();
+    fs::write(f.golden.join("golden.json"), "{\"schema\": 2, \"how_made\"").unwrap();
+    refused("a golden cut off", f.check(None));
+
+    let f = fixture();
+    let path = samples(&f.run, "sft");
+    let whole = fs::read_to_string(&path).unwrap();
+    fs::write(&path, &whole[..whole.len() - 20]).unwrap();
+    let stage = path.parent().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
+    let redacted = |f: &Fixture| {
+        let (code, text) = f.check(Some(&f.run));
+        (code, text.replace(&stage, "sft-STAGE"))
+    };
+    refused("a last line cut off", redacted(&f));
+    let lines: Vec<&str> = whole.lines().collect();
+    fs::write(&path, lines[..9].join("\n") + "\n").unwrap();
+    refused("lines lost", redacted(&f));
+    fs::remove_file(&path).unwrap();
+    refused("no samples", redacted(&f));
+    fs::remove_file(f.run.join("manifest.json")).unwrap();
+    refused("no manifest", redacted(&f));
+    fs::write(f.run.join("manifest.json"), "{\"schema\": 1, \"recipe\": \"qui").unwrap();
+    refused("half a manifest", redacted(&f));
+    insta::assert_snapshot!("refused", said);
+
+    let f = fixture();
+    edit(&f.run.join("manifest.json"), |m| m["stages"][2]["done"] = false.into());
+    let (code, text) = f.check(Some(&f.run));
+    assert!(code == 2 && text.contains("sft (evaluate) missing; run `aqa-bench reproduce`"), "{text}");
 }
 
 #[test]

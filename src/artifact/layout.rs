@@ -43,6 +43,11 @@ impl RunFolder {
         self.0.join("claims").join(name)
     }
 
+    /// `recipe/`: the recipe as it was, with those that it builds on and their locks.
+    pub fn recipe(&self) -> PathBuf {
+        self.0.join("recipe")
+    }
+
     /// `report/`.
     pub fn report(&self) -> PathBuf {
         self.0.join("report")

@@ -3,6 +3,7 @@
 //! There are two programs. `aqa-bench` answers whatever needs no model itself, and starts `aqa-bench-engine`, the one that is
 //! linked against libtorch, for the rest: loading libtorch takes longer than scoring a thousand answers.
 
+mod bundle;
 mod check;
 mod claims;
 mod compare;
@@ -29,6 +30,7 @@ mod scores;
 mod splice;
 #[cfg(feature = "torch")]
 mod start;
+mod submission;
 
 use crate::error::{Error, Result};
 use crate::progress::say;
@@ -63,7 +65,7 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
-    /// Checks every input against its pin, offline
+    /// Checks every input of a recipe against its pin, offline; or a bundle: its files, scores and tables
     Verify {
         #[command(flatten)]
         recipe: RecipeArgs,
@@ -157,21 +159,13 @@ enum Command {
         format: Format,
     },
     /// Golden regression check: re-scores stored predictions, re-renders prompts and tables; holds a fresh run against them
-    Check {
-        /// Golden folders (default: every folder in golden/)
-        golden: Vec<PathBuf>,
-        /// A run to hold against the golden
-        #[arg(long)]
-        run: Option<PathBuf>,
-        /// Write the golden anew from the run
-        #[arg(long, requires_all = ["run", "reason"])]
-        update: bool,
-        /// Why it changes; kept in the golden
-        #[arg(long)]
-        reason: Option<String>,
-    },
+    Check(check::CheckArgs),
     /// Generates one sample of a run again and shows whether it is the same
     Replay(ReplayArgs),
+    /// A finished run as one archive that anybody can check: recipe, predictions, scores, tables, checksums
+    Bundle(bundle::BundleArgs),
+    /// Whether a predictions file can be handed in where MMAU's large test is scored: whole, and in its format
+    Submission(submission::SubmissionArgs),
     /// Writes what the model sees and says about one clip, for debugging and parity
     Inspect(InspectArgs),
     /// The JSON schema of recipes, for editors
@@ -364,10 +358,10 @@ fn answer(command: Command) -> Result<()> {
         Command::Prepare { what } => prepare::run(&what),
         Command::Report { runs, format, breakdowns, out } => report::run(&runs, format, breakdowns, out.as_deref()),
         Command::Splice { pages, check } => splice::run(&pages, check),
-        Command::Check { golden, run, update, reason } => {
-            check::run(&golden, run.as_deref(), update, reason.as_deref())
-        }
         Command::Claims { file, format } => claims::run(file.as_deref(), format),
+        Command::Check(args) => check::run(&args),
+        Command::Bundle(args) => bundle::run(&args),
+        Command::Submission(args) => submission::run(&args),
         Command::Schema => print(&pretty(&crate::recipe::schema())?),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -414,7 +408,9 @@ fn compute(command: Command) -> Result<()> {
         | Command::Report { .. }
         | Command::Splice { .. }
         | Command::Claims { .. }
-        | Command::Check { .. }
+        | Command::Check(_)
+        | Command::Bundle(_)
+        | Command::Submission(_)
         | Command::Schema
         | Command::Completions { .. } => Err(Error::internal("the engine was started for a command that needs none")),
     }

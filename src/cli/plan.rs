@@ -1,6 +1,6 @@
 //! `plan` and `verify`: what would be done, and whether the inputs are what was pinned.
 
-use super::{Format, RecipeArgs, pretty, print};
+use super::{Format, RecipeArgs, bundle, pretty, print};
 use crate::error::{Error, Result};
 use crate::lock::{self, Lock};
 use crate::plan::memory::Capacity;
@@ -55,6 +55,9 @@ fn bytes(text: &str) -> Result<u64> {
 }
 
 pub(super) fn verify(args: &RecipeArgs, format: Format) -> Result<()> {
+    if bundle::is_bundle(&args.recipe)? {
+        return bundle::verify(args, format);
+    }
     let (recipe, plan, _) = load(args)?;
     let inputs = plan::inputs(&plan, plan::Look::Whole)?;
     match format {

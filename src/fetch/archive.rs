@@ -46,6 +46,16 @@ pub fn unpack(archive: &Path, to: &Path, suffixes: &[&str], limits: Limits) -> R
     })
 }
 
+/// Unpacks all of an archive into an empty folder that is thrown away afterwards: no manifest, no lock, nothing is synced.
+///
+/// # Errors
+/// As [`unpack`].
+pub fn unpack_into(archive: &Path, dir: &Path, limits: Limits) -> Result<Vec<Verified>> {
+    let mut unpacking = Unpacking { dir: dir.to_owned(), limits, ..Unpacking::default() };
+    unpacking.all(archive).map_err(|e| e.within(archive.display()))?;
+    Ok(unpacking.files)
+}
+
 #[derive(Default)]
 struct Unpacking<'a> {
     dir: PathBuf,

@@ -23,7 +23,7 @@ mod transfer;
 mod unpacked;
 
 pub use address::{Address, HubRepo, RepoKind};
-pub use archive::{Limits, unpack};
+pub use archive::{Limits, unpack, unpack_into};
 pub use caches::{CacheState, Held};
 pub use hub::Snapshot;
 pub use manifest::verify_unpacked;

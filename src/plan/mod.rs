@@ -3,6 +3,7 @@
 mod build;
 mod disk;
 mod inputs;
+mod keep;
 mod known;
 mod manifest;
 pub mod memory;

@@ -1,6 +1,6 @@
 //! Through the stages of a plan: what is there is taken, the rest is done by whoever can, and the manifest is true at every moment.
 
-use super::{Plan, Stage, manifest};
+use super::{Plan, Stage, keep, manifest};
 use crate::artifact::{Provenance, RunFolder, read, write};
 use crate::error::Result;
 use crate::recipe::Recipe;
@@ -17,9 +17,11 @@ pub struct Done {
 }
 
 /// Does the stages at these places (all of them, for `None`) with `one`, in order, where they are not done yet. The run folder is there, and locked.
+/// The recipe's own bytes are kept in it.
 ///
 /// # Errors
-/// What `one` says; everything finished before stays, and the same call goes on from there.
+/// What `one` says; everything finished before stays, and the same call goes on from there. Exit code 2: the recipe's file changed
+/// since it was read.
 pub fn walk(
     recipe: &Recipe,
     plan: &Plan,
@@ -37,6 +39,7 @@ pub fn walk(
         // Nothing will be computed: what is there was made as the earlier manifest says, not by this call.
         manifest.provenance = earlier.provenance;
     }
+    keep::keep(recipe, folder)?;
     write::replace_json(&folder.manifest(), &manifest)?;
     let mut done = Done { ran: 0, reused: 0, left: Vec::new() };
     for index in places {

@@ -1,6 +1,7 @@
 //! Show it: tables from what runs left on disk, and goldens that must not change. Reads artifacts only.
 
 pub mod breakdown;
+pub mod bundle;
 mod caption;
 pub mod claims;
 mod csv;
@@ -11,6 +12,7 @@ mod latex;
 pub mod load;
 mod markdown;
 pub mod paired;
+mod portable;
 mod rank;
 pub mod splice;
 pub mod table;

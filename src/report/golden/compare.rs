@@ -1,86 +1,124 @@
 //! A fresh run against a golden, within its tolerances.
 
-use super::check::{self, Findings};
-use super::files::{Folder, Prompts, Tolerance};
+use super::check;
+use super::files::{EvalGolden, Folder, Hashes, Stored, Tolerance};
+use super::finding::{Finding, Flip, Kind, Outcome, Place};
+use super::hold::{self, Compared};
 use crate::artifact::{RunFolder, Sample, read};
 use crate::error::{Error, Result};
 use crate::pins::Sha256;
 use crate::report::judge::{self, Verdicts};
 use crate::report::load::{Evaluation, Run};
-use crate::score::{Verdict, floors};
+use crate::report::portable;
+use crate::score::{Score, floors};
 use indexmap::IndexMap;
 use std::path::Path;
 
 /// Holds a run against a golden of its recipe.
-pub(super) fn run(folder: &Folder, path: &Path, run: &Run, findings: &mut Findings) -> Result<()> {
-    if run.recipe_sha256 != folder.golden.how_made.recipe_sha256 || run.overrides != folder.golden.how_made.overrides {
-        findings.line("  note: the recipe file or its overrides are not those that the golden was made with");
+pub(super) fn run(folder: &Folder, path: &Path, run: &Run) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    let how = &folder.golden.how_made;
+    // A golden has the overrides without the folders of its machine.
+    if run.recipe_sha256 != how.recipe_sha256 || portable::overrides(&run.overrides) != how.overrides {
+        let text = "note: the recipe file or its overrides are not those that the golden was made with";
+        let place = Place::find(folder.path.join("golden.json"), "\"recipe_sha256\":");
+        findings.push(Finding::whole(Kind::Recipe, Outcome::Noted, text).at(place));
     }
     let golden: Vec<&str> = folder.golden.evals.iter().map(|e| e.name.as_str()).collect();
+    let questions =
+        |name: &str, text: String, place| Finding::of(name, Kind::Questions, Outcome::Different, text).at(place);
     for extra in run.evals.iter().filter(|e| !golden.contains(&e.record.name.as_str())) {
-        findings.differs(format!("  {}: the run evaluates it and the golden does not have it", extra.record.name));
+        let text = "the run evaluates it and the golden does not have it".into();
+        let place = Place::find(folder.path.join("golden.json"), "\"evals\":");
+        findings.push(questions(&extra.record.name, text, place));
     }
-    for ((kept, was), (verdicts, prompts)) in folder.golden.evals.iter().zip(&folder.run.evals).zip(&folder.stored) {
+    for ((kept, was), stored) in folder.golden.evals.iter().zip(&folder.run.evals).zip(&folder.stored) {
         let name = &kept.name;
         let Some(now) = run.evals.iter().find(|e| &e.record.name == name) else {
-            findings.differs(format!("  {name}: the golden has it and the run does not evaluate it"));
+            let text = "the golden has it and the run does not evaluate it".into();
+            findings.push(questions(name, text, in_golden(folder, name)));
             continue;
         };
         let (a, b) = (&was.record, &now.record);
-        if a.dataset_sha256 != b.dataset_sha256 || (a.asked, a.questions) != (b.asked, b.questions) {
-            findings.differs(format!(
-                "  {name}: other questions: {} of {} of {} → {} of {} of {}",
-                a.asked,
-                a.questions,
-                a.dataset_sha256.short(),
-                b.asked,
-                b.questions,
-                b.dataset_sha256.short()
-            ));
+        let of = |r: &crate::artifact::EvalRecord| (r.dataset_sha256.clone(), r.asked, r.questions, r.file.is_some());
+        if of(a) != of(b) {
+            let place = Place::key(&folder.path, name, "eval.json", "dataset_sha256");
+            findings.push(questions(name, format!("other questions: {} → {}", asked(was), asked(now)), place));
             continue;
         }
         for (what, before, after) in [("rule", &a.rule, &b.rule), ("decoding", &a.decoding, &b.decoding)] {
             if before != after {
-                findings.differs(format!("  {name}: {what} changed: {before} → {after}"));
+                let text = format!("{what} changed: {before} → {after}");
+                let place = Place::key(&folder.path, name, "eval.json", what);
+                findings.push(Finding::of(name, Kind::Settings, Outcome::Different, text).at(place));
             }
         }
-        let samples = samples(path, now)?;
-        let (fresh, score_differs) = verdicts_of(now, &samples)?;
-        if score_differs {
-            findings.differs(format!("  {name}: score.json or samples.jsonl is not what predictions.json gives"));
-        }
-        check::compare_prompts(name, prompts, &prompts_of(path, now, &samples)?, findings);
-        tolerance(name, kept.tolerance, (was, verdicts), (now, &fresh), findings);
+        findings.extend(evaluation(folder, (kept, was, stored), path, now)?);
     }
     if folder.golden.conditions.iter().all(|c| run.evals.iter().any(|e| e.record.name == c.eval)) {
-        check::conditions(folder, run, findings)?;
+        findings.extend(check::conditions(folder, run)?);
     }
-    Ok(())
+    Ok(findings)
 }
 
-fn tolerance(
-    name: &str,
-    tolerance: Tolerance,
-    (was, before): (&Evaluation, &Verdicts),
-    (now, after): (&Evaluation, &Verdicts),
-    findings: &mut Findings,
-) {
-    let flips = check::flips(name, &was.predictions, before, after, findings, false);
-    let (a, b) = (accuracy(was), accuracy(now));
+/// The questions of an evaluation, in words.
+fn asked(eval: &Evaluation) -> String {
+    let record = &eval.record;
+    let how = if record.file.is_some() { " from a file" } else { "" };
+    format!("{} of {} of {}{how}", record.asked, record.questions, record.dataset_sha256.short())
+}
+
+/// Where `golden.json` has an evaluation.
+fn in_golden(folder: &Folder, name: &str) -> Place {
+    Place::find(folder.path.join("golden.json"), &format!("\"name\": \"{name}\""))
+}
+
+/// One evaluation on the same questions.
+fn evaluation(
+    folder: &Folder,
+    (kept, was, stored): (&EvalGolden, &Evaluation, &Stored),
+    path: &Path,
+    now: &Evaluation,
+) -> Result<Vec<Finding>> {
+    let name = &kept.name;
+    let fresh = fresh(path, now)?;
+    let mut findings = Vec::new();
+    if fresh.contradicts {
+        let text = "score.json or samples.jsonl is not what predictions.json gives";
+        findings.push(Finding::of(name, Kind::Score, Outcome::Different, text).at(in_golden(folder, name)));
+    }
+    let hashes = match (&stored.prompts, &fresh.hashes) {
+        (Some(prompts), Some(fresh)) => {
+            Some(Compared { prompts: (prompts, &fresh.0), outputs: (stored.outputs.as_ref(), &fresh.1) })
+        }
+        _ => None,
+    };
+    let cause = |id: &str| hashes.and_then(|hashes| hashes.cause(id));
+    let flips = hold::flips(&was.predictions, &stored.verdicts, &fresh.verdicts, cause);
+    if let Some(hashes) = hashes {
+        findings.push(hold::prompts(folder, name, hashes.prompts.0, hashes.prompts.1));
+        findings.push(hold::outputs(folder, name, hashes, &flips));
+    }
+    let (text, holds) = tolerance(kept.tolerance, &flips, (accuracy(was), accuracy(now)));
+    findings.push(hold::verdicts(folder, name, stored.verdicts.len(), flips, Outcome::Noted));
+    let outcome = if holds { Outcome::Same } else { Outcome::Different };
+    findings.push(Finding::of(name, Kind::Tolerance, outcome, text).at(in_golden(folder, name)));
+    Ok(findings)
+}
+
+/// What the golden's tolerance says, and whether it holds.
+fn tolerance(tolerance: Tolerance, flips: &[Flip], (a, b): (f64, f64)) -> (String, bool) {
+    let count = flips.len() as u64;
+    let flips = if count == 1 { "1 flip".to_owned() } else { format!("{count} flips") };
     match tolerance {
-        Tolerance::Flips(budget) if flips > budget => {
-            findings.differs(format!("  {name}: {flips} flips, at most {budget} allowed ({a:.2} → {b:.2})"));
+        Tolerance::Flips(budget) if count > budget => {
+            (format!("{flips}, at most {budget} allowed ({a:.2} → {b:.2})"), false)
         }
-        Tolerance::Flips(budget) => {
-            findings.line(format!("  {name}: {flips} flips, within {budget} ({a:.2} → {b:.2})"))
-        }
+        Tolerance::Flips(budget) => (format!("{flips}, within {budget} ({a:.2} → {b:.2})"), true),
         Tolerance::Margin(margin) => {
-            let line = format!("  {name}: accuracy {a:.2} → {b:.2}, {:+.2} points", b - a);
-            if (b - a).abs() <= margin + 1e-9 {
-                findings.line(format!("{line}, within {margin}"));
-            } else {
-                findings.differs(format!("{line}, more than {margin}"));
-            }
+            let holds = (b - a).abs() <= margin + 1e-9;
+            let words = if holds { "within" } else { "more than" };
+            (format!("accuracy {a:.2} → {b:.2}, {:+.2} points, {words} {margin}", b - a), holds)
         }
     }
 }
@@ -111,24 +149,65 @@ pub(super) fn reference(run: &Run, eval: &Evaluation, above: &str) -> Result<f64
     Ok(100.0 * correct / floors.all.total as f64)
 }
 
-/// A finished evaluation's samples by id; the later of two records of a question counts.
-pub(super) fn samples(run: &Path, eval: &Evaluation) -> Result<IndexMap<String, Sample>> {
-    let lines = read::samples(&RunFolder::new(run).folder(&eval.folder))?;
-    Ok(lines.rows.into_iter().map(|s| (s.id.clone(), s)).collect())
+/// What a finished evaluation gives, made again from its predictions and samples.
+pub(in crate::report) struct Fresh {
+    /// Of the predictions.
+    pub score: Score,
+    /// Of the predictions, in their order.
+    pub verdicts: Verdicts,
+    /// Prompts and outputs; `None` where a file was scored.
+    pub hashes: Option<(Hashes, Hashes)>,
+    /// Whether `score.json` or `samples.jsonl` says something else than the predictions give.
+    pub contradicts: bool,
 }
 
-/// Verdicts of the predictions, in their order, and whether they contradict the score or the samples.
-pub(super) fn verdicts_of(eval: &Evaluation, samples: &IndexMap<String, Sample>) -> Result<(Verdicts, bool)> {
+/// Reads and judges a finished evaluation of a run.
+///
+/// # Errors
+/// Exit code 4: its samples are half written, or broken.
+pub(in crate::report) fn fresh(run: &Path, eval: &Evaluation) -> Result<Fresh> {
+    if eval.record.file.is_some() {
+        let (score, verdicts) = judge::rescore(&eval.predictions, &eval.record.rule, &Default::default())?;
+        let contradicts = score != *eval.scored()?;
+        return Ok(Fresh { score, verdicts, hashes: None, contradicts });
+    }
+    let samples = samples(run, eval)?;
     let recorded: Verdicts = samples.iter().filter_map(|(id, s)| Some((id.clone(), s.verdict?))).collect();
-    let failed = recorded.iter().filter(|(_, v)| **v == Verdict::Failed).map(|(id, _)| id.as_str()).collect();
-    let (score, verdicts) = judge::rescore(&eval.predictions, &eval.record.rule, &failed)?;
-    let same = score == *eval.scored()? && verdicts == recorded;
-    Ok((verdicts, !same))
+    let (score, verdicts) = judge::rescore(&eval.predictions, &eval.record.rule, &check::failed(&recorded))?;
+    let contradicts = score != *eval.scored()? || verdicts != recorded;
+    let outputs = eval.predictions.iter().filter_map(|row| {
+        let sample = samples.get(&row.id)?;
+        Some((row.id.clone(), Sha256::of(sample.output.as_bytes())))
+    });
+    let outputs = Hashes::of(outputs.collect());
+    Ok(Fresh { score, verdicts, hashes: Some((prompts(run, eval, &samples)?, outputs)), contradicts })
+}
+
+/// A finished evaluation's samples by id; the later of two records of a question counts. There is one for each prediction.
+fn samples(run: &Path, eval: &Evaluation) -> Result<IndexMap<String, Sample>> {
+    let at = RunFolder::new(run).folder(&eval.folder);
+    let lines = read::samples(&at)?;
+    let half = |what: String| {
+        let way_out = "the run folder is half written, or was copied in part: run `aqa-bench reproduce` again, with the stage's folder moved away";
+        Error::inputs(format!("{}: {what} ({way_out})", at.samples().display()))
+    };
+    if lines.dropped > 0 {
+        return Err(half("its last line is cut off".into()));
+    }
+    let samples: IndexMap<String, Sample> = lines.rows.into_iter().map(|s| (s.id.clone(), s)).collect();
+    let missing: Vec<&str> =
+        eval.predictions.iter().map(|row| row.id.as_str()).filter(|id| !samples.contains_key(*id)).collect();
+    match missing.first() {
+        Some(first) => {
+            Err(half(format!("no sample of {} questions that have a prediction, first {first}", missing.len())))
+        }
+        None => Ok(samples),
+    }
 }
 
 /// The prompts that a run rendered, in the order of its predictions. A question that failed before its prompt was rendered has
 /// the one that it would have had.
-pub(super) fn prompts_of(run: &Path, eval: &Evaluation, samples: &IndexMap<String, Sample>) -> Result<Prompts> {
+fn prompts(run: &Path, eval: &Evaluation, samples: &IndexMap<String, Sample>) -> Result<Hashes> {
     let template = judge::template(&eval.record)?;
     let mut by_id = IndexMap::new();
     for row in &eval.predictions {
@@ -140,5 +219,32 @@ pub(super) fn prompts_of(run: &Path, eval: &Evaluation, samples: &IndexMap<Strin
         };
         by_id.insert(row.id.clone(), hash);
     }
-    Ok(Prompts::of(by_id))
+    Ok(Hashes::of(by_id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::score::Verdict;
+
+    fn flips(n: usize) -> Vec<Flip> {
+        let flip = |i: usize| Flip {
+            id: format!("q{i}"),
+            task: None,
+            before: Some(Verdict::Correct),
+            after: Some(Verdict::Wrong),
+            cause: None,
+        };
+        (0..n).map(flip).collect()
+    }
+
+    #[test]
+    fn a_budget_is_met_to_the_last_flip_and_a_margin_to_the_last_point() {
+        assert!(tolerance(Tolerance::Flips(2), &flips(2), (50.0, 50.0)).1);
+        assert!(!tolerance(Tolerance::Flips(2), &flips(3), (50.0, 50.0)).1);
+        // 0.1 + 0.2 is above 0.3 in binary.
+        assert!(tolerance(Tolerance::Margin(0.3), &flips(9), (0.1, 0.1 + 0.2 + 0.1)).1);
+        assert!(!tolerance(Tolerance::Margin(20.0), &[], (50.0, 29.9)).1);
+        assert!(!tolerance(Tolerance::Margin(20.0), &[], (50.0, 70.1)).1);
+    }
 }

@@ -1,7 +1,7 @@
 //! What a golden folder holds, as written on disk, and how it is read.
 
 use crate::artifact::{Expectation, Group, Provenance, RunFolder, read};
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
 use crate::pins::Sha256;
 use crate::report::judge::{self, Verdicts};
 use crate::report::{claims, load};
@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Version of a golden's files. 1: first.
-pub const SCHEMA: u32 = 1;
+/// Version of a golden's files. 1: first. 2: with the hashes of what the model said (`outputs.json`), and evaluations scored from a file.
+pub const SCHEMA: u32 = 2;
 
 /// `golden.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -98,17 +98,17 @@ pub struct LogEntry {
     pub commit: String,
 }
 
-/// `prompts.json`: every rendered prompt by its SHA-256.
+/// `prompts.json`, `outputs.json`: every rendered prompt, and every text that the model said to one, by its SHA-256.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Prompts {
+pub struct Hashes {
     /// SHA-256 of the lines `ID HASH`, in order.
     pub all: Sha256,
     /// By question id.
     pub by_id: IndexMap<String, Sha256>,
 }
 
-impl Prompts {
+impl Hashes {
     /// Hashes over the hashes.
     pub fn of(by_id: IndexMap<String, Sha256>) -> Self {
         let lines: String = by_id.iter().map(|(id, hash)| format!("{id} {hash}\n")).collect();
@@ -123,32 +123,59 @@ pub(super) struct Folder {
     pub golden: Golden,
     /// Its evaluations as a report sees them.
     pub run: load::Run,
-    /// Verdicts and prompts, one for each of `golden.evals`.
-    pub stored: Vec<(Verdicts, Prompts)>,
+    /// One for each of `golden.evals`.
+    pub stored: Vec<Stored>,
     pub leaderboard: String,
 }
 
-/// File names of an evaluation's folder.
-pub(super) const EVAL_FILES: [&str; 5] =
-    ["eval.json", "predictions.json", "verdicts.json", "score.json", "prompts.json"];
+/// What a golden keeps of an evaluation beside its record, its predictions and its score.
+#[derive(Debug)]
+pub(super) struct Stored {
+    pub verdicts: Verdicts,
+    /// `None` where a file was scored: no model was asked.
+    pub prompts: Option<Hashes>,
+    /// Likewise, and `None` in a golden of schema 1.
+    pub outputs: Option<Hashes>,
+}
+
+/// `golden.json`, its version told before its shape is judged.
+///
+/// # Errors
+/// Exit code 4: missing, not JSON, of another version, or not this shape.
+pub(super) fn read_golden(path: &Path) -> Result<Golden> {
+    let file = path.join("golden.json");
+    let value: serde_json::Value = read::json(&file).map_err(|e| {
+        Error::new(e.kind(), format!("{e} (bring the golden back from version control, or write it anew from a run)"))
+    })?;
+    match value.get("schema").and_then(serde_json::Value::as_u64) {
+        Some(found) if (1..=u64::from(SCHEMA)).contains(&found) => {}
+        Some(found) => {
+            let other = if found > u64::from(SCHEMA) { "a newer" } else { "another" };
+            let anew = format!("aqa-bench check --update --run RUN --reason TEXT {}", path.display());
+            let use_that = "use that version, or move the golden away and write it anew with";
+            let way_out = format!("written by {other} version of aqa-bench: {use_that} `{anew}`");
+            let expected = format!("expected schema 1 to {SCHEMA}, found {found}");
+            return Err(Error::inputs(format!("{}: {expected} ({way_out})", file.display())));
+        }
+        None => return Err(Error::inputs(format!("{}: no `schema`: not a golden of aqa-bench", file.display()))),
+    }
+    serde_json::from_value(value).inputs(|| file.display().to_string())
+}
 
 /// Reads a golden folder.
 ///
 /// # Errors
-/// Exit code 4: a file is missing, broken, or not referenced; no evaluation; a condition or a log that says nothing.
+/// Exit code 4: of another version, or a file is missing, broken, or not referenced; no evaluation; a condition or a log that says
+/// nothing.
 pub(super) fn read_folder(path: &Path) -> Result<Folder> {
     let bad = |what: String| Err(Error::inputs(format!("{}: {what}", path.display())));
-    let golden: Golden = read::json(&path.join("golden.json"))?;
-    if golden.schema != SCHEMA {
-        return bad(format!("golden.json: expected schema {SCHEMA}, found {}", golden.schema));
-    }
+    let golden = read_golden(path)?;
     if golden.evals.is_empty() {
         return bad("golden.json: no evaluation, so it checks nothing".into());
     }
     if golden.log.iter().all(|entry| entry.reason.trim().is_empty()) {
         return bad("golden.json: no reason in the log".into());
     }
-    unreferenced(path, &golden)?;
     let names: BTreeSet<&str> = golden.evals.iter().map(|e| e.name.as_str()).collect();
     for condition in &golden.conditions {
         let known = |name: &str| names.contains(name);
@@ -156,10 +183,17 @@ pub(super) fn read_folder(path: &Path) -> Result<Folder> {
             return bad(format!("golden.json: condition on unknown {} above {}", condition.eval, condition.above));
         }
     }
+    let mut files: BTreeSet<PathBuf> = ["golden.json", "leaderboard.md"].map(PathBuf::from).into();
+    files.extend(golden.claims.iter().map(|c| Path::new("claims").join(c)));
     let (mut evals, mut stored) = (Vec::new(), Vec::new());
     for eval in &golden.evals {
         let at = RunFolder::new(path).folder(&eval.name);
         let record = read::eval(&at)?;
+        let has_prompts = record.file.is_none();
+        let has_outputs = has_prompts && golden.schema >= 2;
+        let found = ["eval.json", "predictions.json", "verdicts.json", "score.json"].into_iter();
+        let found = found.chain(has_prompts.then_some("prompts.json")).chain(has_outputs.then_some("outputs.json"));
+        files.extend(found.map(|name| Path::new(&eval.name).join(name)));
         let predictions = judge::predictions(&at.predictions())?;
         let score = Some(read::score(&at)?);
         let found = load::Evaluation { record, score, predictions, folder: eval.name.clone() };
@@ -167,9 +201,14 @@ pub(super) fn read_folder(path: &Path) -> Result<Folder> {
             return bad(format!("{}/predictions.json: no question, so it checks nothing", eval.name));
         }
         evals.push(load::checked(found, at.root())?);
-        let prompts: Prompts = read::json(&at.root().join("prompts.json"))?;
-        stored.push((read::json(&at.root().join("verdicts.json"))?, prompts));
+        let hashes = |name: &str, has: bool| has.then(|| read::json(&at.root().join(name))).transpose();
+        stored.push(Stored {
+            verdicts: read::json(&at.root().join("verdicts.json"))?,
+            prompts: hashes("prompts.json", has_prompts)?,
+            outputs: hashes("outputs.json", has_outputs)?,
+        });
     }
+    unreferenced(path, &files)?;
     let leaderboard = path.join("leaderboard.md");
     let leaderboard = std::fs::read_to_string(&leaderboard)
         .map_err(|e| Error::inputs(format!("cannot read {}: {e}", leaderboard.display())))?;
@@ -192,13 +231,10 @@ pub(super) fn read_folder(path: &Path) -> Result<Folder> {
     Ok(Folder { path: path.to_owned(), golden, run, stored, leaderboard })
 }
 
-fn unreferenced(path: &Path, golden: &Golden) -> Result<()> {
-    let mut known: BTreeSet<PathBuf> = ["golden.json", "leaderboard.md"].map(PathBuf::from).into();
-    known.extend(golden.evals.iter().flat_map(|e| EVAL_FILES.map(|f| Path::new(&e.name).join(f))));
-    known.extend(golden.claims.iter().map(|c| Path::new("claims").join(c)));
+fn unreferenced(path: &Path, known: &BTreeSet<PathBuf>) -> Result<()> {
     let mut found = BTreeSet::new();
     walk(path, Path::new(""), &mut found)?;
-    let strange: Vec<String> = found.difference(&known).map(|p| p.display().to_string()).collect();
+    let strange: Vec<String> = found.difference(known).map(|p| p.display().to_string()).collect();
     if strange.is_empty() {
         return Ok(());
     }

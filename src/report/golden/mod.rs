@@ -2,15 +2,25 @@
 //!
 //! A golden folder holds `golden.json` (how it was made, tolerances, conditions, the log of reasons), `leaderboard.md`, the claim
 //! files of its own if it has any (`claims/`), and for each evaluation a folder with `eval.json`, `predictions.json`,
-//! `verdicts.json`, `score.json` and `prompts.json`. Nothing else may lie there.
+//! `verdicts.json`, `score.json`, and, where a model was asked, `prompts.json` and `outputs.json`: the hashes of what it was asked and
+//! of what it said. Nothing else may lie there.
 
 mod check;
 mod compare;
 mod files;
+mod finding;
+mod github;
+mod hold;
+mod junit;
 mod update;
 
-pub use check::{CheckReport, check};
-pub use files::{Condition, EvalGolden, Golden, HowMade, LogEntry, Prompts, SCHEMA, Tolerance};
+pub use check::check;
+pub(super) use compare::fresh;
+pub use files::{Condition, EvalGolden, Golden, Hashes, HowMade, LogEntry, SCHEMA, Tolerance};
+pub use finding::{Cause, CheckReport, Finding, Flip, Kind, Outcome, Place, Suite};
+pub use github::{Roots, annotation_of, harmless, summary_of};
+pub(super) use hold::first_difference;
+pub use junit::junit_of;
 pub use update::update;
 
 use super::load::Run;

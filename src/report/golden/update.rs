@@ -1,11 +1,13 @@
 //! Writes a golden from a run, whole or not at all.
 
-use super::check::{self, Findings};
+use super::check;
 use super::compare;
 use super::files::{self, EvalGolden, Golden, HowMade, LogEntry, Tolerance};
+use super::finding::{self, Suite};
 use crate::artifact::write::{create, create_json, failed};
-use crate::artifact::{Provenance, RunFolder, read};
+use crate::artifact::{RunFolder, read};
 use crate::error::{Error, Result};
+use crate::report::portable::portable;
 use crate::report::{Format, caption, load, render_loaded};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,7 +24,7 @@ pub fn update(run: &Path, dir: &Path, reason: &str) -> Result<()> {
     if reason.is_empty() {
         return Err(Error::request("--update needs --reason TEXT: why does the golden change?"));
     }
-    let old = dir.join("golden.json").exists().then(|| read::json::<Golden>(&dir.join("golden.json"))).transpose()?;
+    let old = dir.join("golden.json").exists().then(|| files::read_golden(dir)).transpose()?;
     if let (true, None) = (dir.exists(), &old) {
         return Err(Error::request(format!("{}: it is there and is no golden (no golden.json)", dir.display())));
     }
@@ -30,12 +32,11 @@ pub fn update(run: &Path, dir: &Path, reason: &str) -> Result<()> {
     remove(&new)?;
     let written = write(run, &new, old, reason).and_then(|()| {
         let folder = files::read_folder(&new)?;
-        let mut findings = Findings::default();
-        check::stored(&folder, &mut findings)?;
-        if findings.differences == 0 {
+        let suite = Suite { golden: dir.to_owned(), run: None, findings: check::stored(&folder)? };
+        if suite.differences() == 0 {
             return Ok(());
         }
-        Err(Error::difference(format!("{}the golden would not hold, so it was not written", findings.text)))
+        Err(Error::difference(format!("{}the golden would not hold, so it was not written", finding::text(&suite))))
     });
     if let Err(error) = written {
         remove(&new)?;
@@ -64,20 +65,19 @@ fn write(path: &Path, new: &Path, old: Option<Golden>, reason: &str) -> Result<(
         if record.asked < record.questions {
             return bad("only part of the questions were asked; a golden needs them all (run it without --limit)");
         }
-        if record.file.is_some() {
-            return bad("it was scored from a file; a golden holds what a run made");
-        }
-        let samples = compare::samples(path, eval)?;
-        let (verdicts, score_differs) = compare::verdicts_of(eval, &samples)?;
-        if score_differs {
+        let fresh = compare::fresh(path, eval)?;
+        if fresh.contradicts {
             return bad("score.json or samples.jsonl is not what predictions.json gives");
         }
         let at = new.join(&record.name);
         let source = from.folder(&eval.folder);
         create_json(&at.join("eval.json"), record)?;
         create_json(&at.join("score.json"), eval.scored()?)?;
-        create_json(&at.join("verdicts.json"), &verdicts)?;
-        create_json(&at.join("prompts.json"), &compare::prompts_of(path, eval, &samples)?)?;
+        create_json(&at.join("verdicts.json"), &fresh.verdicts)?;
+        if let Some((prompts, outputs)) = &fresh.hashes {
+            create_json(&at.join("prompts.json"), prompts)?;
+            create_json(&at.join("outputs.json"), outputs)?;
+        }
         copy(&source.predictions(), &at.join("predictions.json"))?;
         let strict = || EvalGolden {
             name: record.name.clone(),
@@ -107,34 +107,6 @@ fn write(path: &Path, new: &Path, old: Option<Golden>, reason: &str) -> Result<(
     let golden = Golden { schema: files::SCHEMA, how_made, claims, expect, groups, evals, conditions, log };
     create(&new.join("leaderboard.md"), render_loaded(&[run], Format::Markdown)?.as_bytes())?;
     create_json(&new.join("golden.json"), &golden)
-}
-
-/// The run without the folders of the machine it ran on: the program by its name, no `--run-dir`, other absolute paths by their
-/// last part.
-fn portable(run: load::Run) -> load::Run {
-    let mut argv = Vec::new();
-    let mut words = run.provenance.argv.iter();
-    while let Some(word) = words.next() {
-        match word.as_str() {
-            "--run-dir" => drop(words.next()),
-            w if w.starts_with("--run-dir=") => {}
-            w => argv.push(without_folders(w)),
-        }
-    }
-    let overrides = run.overrides.iter().map(|o| without_folders(o)).collect();
-    load::Run { overrides, provenance: Provenance { argv, ..run.provenance }, ..run }
-}
-
-/// `/a/b/c.yaml` → `c.yaml`, `data.dir=/a/b` → `data.dir=b`; anything else as it is.
-fn without_folders(word: &str) -> String {
-    let (key, value) = word.split_once('=').map_or(("", word), |(k, v)| (k, v));
-    match Path::new(value).file_name() {
-        Some(name) if value.starts_with('/') => {
-            let name = name.to_string_lossy();
-            if key.is_empty() { name.into_owned() } else { format!("{key}={name}") }
-        }
-        _ => word.to_owned(),
-    }
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
