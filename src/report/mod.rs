@@ -1,5 +1,6 @@
 //! Show it: tables from what runs left on disk, and goldens that must not change. Reads artifacts only.
 
+mod answers;
 mod caption;
 pub mod claims;
 mod csv;
@@ -9,6 +10,8 @@ mod judge;
 mod latex;
 pub mod load;
 mod markdown;
+pub mod page;
+pub mod plot;
 pub mod table;
 mod template;
 
