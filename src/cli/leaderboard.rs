@@ -17,5 +17,6 @@ pub(super) fn write(folder: &RunFolder) -> Result<()> {
     write::replace(&path, text.as_bytes())?;
     print(&text)?;
     say(format_args!("report: {} (and .tex beside it)", path.display()));
+    say(format_args!("page: {}", report::page::of_run(folder)?.in_words().trim_end()));
     Ok(())
 }

@@ -123,18 +123,8 @@ enum Command {
         #[command(subcommand)]
         what: prepare::What,
     },
-    /// Tables of finished runs
-    Report {
-        /// Run folders
-        #[arg(required = true)]
-        runs: Vec<PathBuf>,
-        /// How to print it
-        #[arg(long, value_enum, default_value_t = TableFormat::Markdown)]
-        format: TableFormat,
-        /// Write to a file instead of standard output
-        #[arg(long)]
-        out: Option<PathBuf>,
-    },
+    /// Tables and pictures of finished runs, or a page with every sample
+    Report(report::Args),
     /// Golden regression check: re-scores stored predictions, re-renders prompts and tables; holds a fresh run against them
     Check {
         /// Golden folders (default: every folder in golden/)
@@ -241,14 +231,6 @@ enum Format {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum TableFormat {
-    Markdown,
-    Latex,
-    Csv,
-    Json,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum RuleArg {
     Official,
 }
@@ -307,7 +289,7 @@ fn answer(command: Command) -> Result<()> {
         }
         Command::Identify { file, expect, format } => identify::run(&file, expect.as_deref(), format),
         Command::Prepare { what } => prepare::run(&what),
-        Command::Report { runs, format, out } => report::run(&runs, format, out.as_deref()),
+        Command::Report(args) => report::run(&args),
         Command::Check { golden, run, update, reason } => {
             check::run(&golden, run.as_deref(), update, reason.as_deref())
         }
@@ -348,7 +330,7 @@ fn compute(command: Command) -> Result<()> {
         | Command::Score { .. }
         | Command::Identify { .. }
         | Command::Prepare { .. }
-        | Command::Report { .. }
+        | Command::Report(_)
         | Command::Check { .. }
         | Command::Schema
         | Command::Completions { .. } => Err(Error::internal("the engine was started for a command that needs none")),

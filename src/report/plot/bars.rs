@@ -29,7 +29,7 @@ pub(super) fn draw(plot: &Bars, name: &str, title: &str, description: &str) -> S
     let mut svg = Svg::new(WIDTH, bottom + 38.0);
     legend(&mut svg, [8.0, 16.0], WIDTH - 16.0, Swatch::Bar, &labels);
     let x = Axis::fixed(0.0, 100.0, 20.0, left, right);
-    percents(&mut svg, &x, top, bottom);
+    percents(&mut svg, &x, [top, bottom], "percent correct, 95 % Wilson interval");
     for (row, (category, cells)) in plot.categories.iter().enumerate() {
         let y = top + group * row as f64 + 4.5;
         svg.text([left - 8.0, y + (group - 9.0) / 2.0 + 4.0], Anchor::End, "", category);
@@ -47,7 +47,7 @@ pub(super) fn draw(plot: &Bars, name: &str, title: &str, description: &str) -> S
 }
 
 /// An interval: a line with an upright end on each side.
-pub(super) fn whisker(svg: &mut Svg, [low, high]: [f64; 2], y: f64) {
+fn whisker(svg: &mut Svg, [low, high]: [f64; 2], y: f64) {
     let stroke = "stroke=\"currentColor\" stroke-width=\"1.2\"";
     svg.line([low, y], [high, y], stroke);
     for end in [low, high] {
@@ -55,13 +55,13 @@ pub(super) fn whisker(svg: &mut Svg, [low, high]: [f64; 2], y: f64) {
     }
 }
 
-/// Upright lines at the marked percentages, numbers below.
-pub(super) fn percents(svg: &mut Svg, x: &Axis, top: f64, bottom: f64) {
+/// Upright lines at the marked percentages, numbers below, and what they count.
+pub(super) fn percents(svg: &mut Svg, x: &Axis, [top, bottom]: [f64; 2], what: &str) {
     for (value, text) in x.ticks() {
         let at = x.at(value);
         let strong = if value == 0.0 { "0.6" } else { "0.14" };
         svg.line([at, top], [at, bottom], &format!("stroke=\"currentColor\" stroke-opacity=\"{strong}\""));
         svg.text([at, bottom + 16.0], Anchor::Middle, "font-size=\"11\"", &text);
     }
-    svg.text([x.at(100.0), bottom + 32.0], Anchor::End, "font-size=\"11\"", "percent correct, 95 % Wilson interval");
+    svg.text([x.at(100.0), bottom + 32.0], Anchor::End, "font-size=\"11\"", what);
 }

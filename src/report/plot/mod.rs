@@ -10,6 +10,8 @@ mod svg;
 mod training;
 mod versus;
 
+pub(super) use svg::escape;
+
 use super::load::Run;
 use super::table;
 use crate::artifact::write;

@@ -4,6 +4,7 @@ use super::axis::Axis;
 use super::bars::percents;
 use super::style::Style;
 use super::svg::{Anchor, Svg, width};
+use std::cmp::Ordering;
 
 /// A picture of pairs.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,7 +48,7 @@ pub(super) fn draw(plot: &Pairs, name: &str, title: &str, description: &str) -> 
     key(&mut svg, plot);
     svg.text([WIDTH - 8.0, 18.0], Anchor::End, "font-size=\"11\"", "gained, lost, of");
     let x = Axis::fixed(0.0, 100.0, 20.0, left, right);
-    percents(&mut svg, &x, top, bottom);
+    percents(&mut svg, &x, [top, bottom], "percent correct");
     let mut y = top + ROW / 2.0;
     for (i, row) in plot.rows.iter().enumerate() {
         if i > 0 && row.begins {
@@ -58,10 +59,13 @@ pub(super) fn draw(plot: &Pairs, name: &str, title: &str, description: &str) -> 
         if row.total > 0 {
             let share = |correct: u64| x.at(100.0 * correct as f64 / row.total as f64);
             let (before, after) = (share(row.both + row.lost), share(row.both + row.gained));
-            // Upwards in the second series' colour, downwards in a dashed line: told apart without colour too.
-            let line = if after >= before { Style(0).stroke(3.0, 0.55) } else { Style(1).stroke(3.0, 1.0) };
+            // Upwards in one colour, downwards in another and dashed: told apart without colour too.
+            let (line, fill) = match row.gained.cmp(&row.lost) {
+                Ordering::Greater => (Style(0).stroke(3.0, 0.55), Style(0).fill(1.0)),
+                Ordering::Equal => (String::new(), "fill-opacity=\"0.5\"".into()),
+                Ordering::Less => (Style(1).stroke(3.0, 1.0), Style(1).fill(1.0)),
+            };
             svg.line([before, y], [after, y], &line);
-            let fill = if after >= before { Style(0).fill(1.0) } else { Style(1).fill(1.0) };
             svg.circle([after, y], 4.6, &fill);
             svg.circle([before, y], 4.6, "fill=\"none\" stroke=\"currentColor\" stroke-width=\"1.6\"");
         }

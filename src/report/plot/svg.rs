@@ -98,7 +98,7 @@ pub(super) fn number(value: f64) -> String {
 }
 
 /// Text that is to be read as it stands, in elements and in attributes. Characters that XML does not allow become U+FFFD.
-pub(super) fn escape(text: &str) -> String {
+pub(in crate::report) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -1,0 +1,120 @@
+//! Clips: where those of a page's questions lie, and how they come to the page.
+
+use super::folder::Staging;
+use super::samples::{Data, Set};
+use super::{Clips, Request};
+use crate::artifact::{RunFolder, read};
+use crate::error::{Error, Result};
+use crate::pins::Sha256;
+use crate::progress::Progress;
+use crate::report::load::Run;
+use crate::text::count;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use std::path::{Component, Path, PathBuf};
+
+/// What a path in an address may hold as it stands.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'/').remove(b'~');
+
+/// Puts the clips of all questions to the page, and says where each can be played. Returns a line for each data set of which clips are not there.
+///
+/// # Errors
+/// Exit code 4: a folder of clips is not there. Exit code 1: one cannot be copied.
+pub(super) fn place(runs: &[Run], request: &Request<'_>, staging: &Staging, data: &mut Data) -> Result<Vec<String>> {
+    for dir in request.audio {
+        if !dir.is_dir() {
+            return Err(Error::inputs(format!("--audio {}: expected a folder of clips, found none there", dir.display())));
+        }
+    }
+    let home = match request.clips {
+        Clips::Copy => None,
+        Clips::Link => Some(absolute(request.out)?),
+    };
+    let mut missing = Vec::new();
+    for (number, set) in data.sets.iter_mut().enumerate() {
+        let folders: Vec<PathBuf> = made(runs, set)?.into_iter().chain(request.audio.iter().cloned()).collect();
+        let mut progress = Progress::start(&format!("clips of {}", set.name), 0, set.questions.len() as u64);
+        for (done, question) in set.questions.iter_mut().enumerate() {
+            let found = folders.iter().map(|f| f.join(&question.audio)).find(|path| path.is_file());
+            if let Some(path) = found {
+                let below = match &home {
+                    None => {
+                        let below = format!("clips/{}/{}", number + 1, question.audio);
+                        staging.copy(&path, &below)?;
+                        below
+                    }
+                    Some(home) => relative(home, &absolute(&path)?),
+                };
+                question.clip = Some(utf8_percent_encode(&below, PLAIN).to_string());
+            }
+            progress.at(done as u64 + 1, "");
+        }
+        progress.clear();
+        let gone = set.questions.iter().filter(|q| q.clip.is_none()).count() as u64;
+        missing.extend((gone > 0).then(|| line(set, gone, &folders)));
+    }
+    Ok(missing)
+}
+
+/// What is not there, and the way out.
+fn line(set: &Set, gone: u64, folders: &[PathBuf]) -> String {
+    let (of, name) = (set.questions.len(), &set.name);
+    let clips = count(gone, "clip");
+    if folders.is_empty() {
+        return format!("{clips} of {of} of {name} not there: no run made them; give the folder where they lie with --audio DIR.");
+    }
+    let looked: Vec<String> = folders.iter().map(|f| f.display().to_string()).collect();
+    let first = set.questions.iter().find(|q| q.clip.is_none()).map_or("", |q| q.audio.as_str());
+    format!("{clips} of {of} of {name} not there, the first is {first} (looked in {}).", looked.join(", "))
+}
+
+/// The clips of a set that a stage of a run made: its questions are those that the evaluation was of.
+fn made(runs: &[Run], set: &Set) -> Result<Option<PathBuf>> {
+    if set.format != "synthetic" {
+        return Ok(None);
+    }
+    for run in runs {
+        let folder = RunFolder::new(&run.from);
+        for stage in read::manifest(&folder)?.stages.iter().filter(|s| s.kind == "data") {
+            let Some(at) = folder.find(&stage.folder) else { continue };
+            let questions = at.root().join("questions.json");
+            if questions.is_file() && Sha256::of_file(&questions)?.as_str() == set.sha256 {
+                return Ok(Some(at.root().join("audios")));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// A path from the root, without links where it is there.
+fn absolute(path: &Path) -> Result<PathBuf> {
+    let failed = |e: std::io::Error| Error::io("find", path, &e);
+    if let Ok(found) = path.canonicalize() {
+        return Ok(found);
+    }
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return std::path::absolute(path).map_err(failed);
+    };
+    if folder.as_os_str().is_empty() { absolute(Path::new(".")) } else { absolute(folder) }.map(|folder| folder.join(name))
+}
+
+/// The way from a folder to a file, with `/`; both from the root.
+fn relative(from: &Path, to: &Path) -> String {
+    let (from, to): (Vec<Component<'_>>, Vec<Component<'_>>) = (from.components().collect(), to.components().collect());
+    let shared = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
+    let up = from[shared..].iter().map(|_| "..".to_owned());
+    let down = to[shared..].iter().map(|part| part.as_os_str().to_string_lossy().into_owned());
+    up.chain(down).collect::<Vec<_>>().join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_between_two_places() {
+        let way = |from: &str, to: &str| relative(Path::new(from), Path::new(to));
+        assert_eq!(way("/r/report/page", "/r/data/audios/a b.wav"), "../../data/audios/a b.wav");
+        assert_eq!(way("/r", "/r/x.wav"), "x.wav");
+        assert_eq!(utf8_percent_encode("../a b#?%.wav", PLAIN).to_string(), "../a%20b%23%3F%25.wav");
+    }
+}
