@@ -34,16 +34,36 @@ pub struct Step {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "some_number")]
     pub reward: Option<f64>,
     /// Mean accuracy reward; absent, as each of the rewards, when the recipe does not use it.
-    #[serde(rename = "reward/accuracy", default, skip_serializing_if = "Option::is_none", deserialize_with = "some_number")]
+    #[serde(
+        rename = "reward/accuracy",
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "some_number"
+    )]
     pub reward_accuracy: Option<f64>,
     /// Mean accuracy reward by string comparison alone.
-    #[serde(rename = "reward/accuracy-string", default, skip_serializing_if = "Option::is_none", deserialize_with = "some_number")]
+    #[serde(
+        rename = "reward/accuracy-string",
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "some_number"
+    )]
     pub reward_accuracy_string: Option<f64>,
     /// Mean format reward.
-    #[serde(rename = "reward/format", default, skip_serializing_if = "Option::is_none", deserialize_with = "some_number")]
+    #[serde(
+        rename = "reward/format",
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "some_number"
+    )]
     pub reward_format: Option<f64>,
     /// Mean format reward of the think mode.
-    #[serde(rename = "reward/format-think", default, skip_serializing_if = "Option::is_none", deserialize_with = "some_number")]
+    #[serde(
+        rename = "reward/format-think",
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "some_number"
+    )]
     pub reward_format_think: Option<f64>,
     /// Completions whose accuracy reward is that of the string comparison, since math-verify's verdict on them is not known; absent
     /// without that reward.

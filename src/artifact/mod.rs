@@ -11,5 +11,6 @@ pub mod write;
 pub use layout::{RunFolder, StageFolder};
 pub use metrics::Step;
 pub use types::{
-    EvalRecord, Expectation, FromFile, Group, Hearing, Manifest, Provenance, SCHEMA, Sample, StageState, TrainedBy, Withheld,
+    EvalRecord, Expectation, FromFile, Group, Hearing, Manifest, Provenance, SCHEMA, Sample, StageState, TrainedBy,
+    Withheld,
 };

@@ -74,11 +74,17 @@ pub(super) fn answers(run: &Run, eval: &Evaluation) -> Result<Vec<Answer>> {
         let by_id: HashMap<&str, &Sample> = lines.rows.iter().map(|s| (s.id.as_str(), s)).collect();
         let one = |row: &Example| {
             let sample = by_id.get(row.id.as_str());
-            sample.map(|s| recorded(row, s)).ok_or_else(|| bad(format!("samples.jsonl: question {} has no line", row.id)))
+            sample
+                .map(|s| recorded(row, s))
+                .ok_or_else(|| bad(format!("samples.jsonl: question {} has no line", row.id)))
         };
         let answers = eval.predictions.iter().map(one).collect::<Result<Vec<_>>>()?;
         if by_id.len() != answers.len() {
-            return Err(bad(format!("samples.jsonl has {} questions, predictions.json {}", by_id.len(), answers.len())));
+            return Err(bad(format!(
+                "samples.jsonl has {} questions, predictions.json {}",
+                by_id.len(),
+                answers.len()
+            )));
         }
         answers
     };
@@ -102,7 +108,9 @@ fn contradiction(answers: &[Answer], score: &Score) -> Option<String> {
     .into_iter()
     .find(|(_, found, expected)| found != expected)
     .map(|(what, found, expected)| {
-        format!("score.json counts {expected} {what}, its samples {found} (the run was changed by hand; score it again)")
+        format!(
+            "score.json counts {expected} {what}, its samples {found} (the run was changed by hand; score it again)"
+        )
     })
 }
 

@@ -55,7 +55,9 @@ impl Context<'_> {
     pub(super) fn trained_by(&self, policy: &Policy) -> Option<TrainedBy> {
         let Policy::Stage { index, step } = policy else { return None };
         match &self.plan.stages[*index].work {
-            Work::Train { train, .. } => Some(TrainedBy { stage: train.name.clone(), step: step.unwrap_or(train.steps) }),
+            Work::Train { train, .. } => {
+                Some(TrainedBy { stage: train.name.clone(), step: step.unwrap_or(train.steps) })
+            }
             _ => None,
         }
     }

@@ -10,7 +10,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A model's output that would take over a page that believed it.
-pub const HOSTILE: &str = "</script><img src=x onerror=\"window.hacked=1\"><svg onload=window.hacked=1> & \"quotes\" `ticks` {{ 1 }}";
+pub const HOSTILE: &str =
+    "</script><img src=x onerror=\"window.hacked=1\"><svg onload=window.hacked=1> & \"quotes\" `ticks` {{ 1 }}";
 
 const TASKS: [&str; 3] = ["sound", "music", "speech"];
 const SUBS: [&str; 9] = [
@@ -55,7 +56,8 @@ pub fn questions(count: usize) -> Vec<Value> {
 fn eval(name: &'static str, label: &'static str, rows: &[Value], seed: usize, permille: u64) -> Eval {
     let said = |(i, row): (usize, &Value)| {
         let answer = row["answer"].as_str().unwrap();
-        let wrong = row["choices"].as_array().unwrap().iter().filter_map(|c| c.as_str()).find(|c| *c != answer).unwrap();
+        let wrong =
+            row["choices"].as_array().unwrap().iter().filter_map(|c| c.as_str()).find(|c| *c != answer).unwrap();
         match i {
             7 => Some(HOSTILE.to_owned()),
             8 => None,
@@ -87,9 +89,11 @@ fn questions_file(rows: &[Value]) -> Vec<u8> {
 pub fn run(at: PathBuf, count: usize) -> PathBuf {
     let rows = questions(count);
     let mut evals = vec![eval("sft", "SFT", &rows, 11, 460)];
-    for (name, label, step, permille) in
-        [("grpo-80", "GRPO, 80 steps", 80, 530), ("grpo-160", "GRPO, 160 steps", 160, 590), ("grpo", "GRPO <G = 8>", 240, 640)]
-    {
+    for (name, label, step, permille) in [
+        ("grpo-80", "GRPO, 80 steps", 80, 530),
+        ("grpo-160", "GRPO, 160 steps", 160, 590),
+        ("grpo", "GRPO <G = 8>", 240, 640),
+    ] {
         let policy = Some(TrainedBy { stage: "grpo".into(), step });
         evals.push(Eval { policy, ..eval(name, label, &rows, 12 + step as usize, permille) });
     }
@@ -105,9 +109,12 @@ pub fn run(at: PathBuf, count: usize) -> PathBuf {
     let folder = RunFolder::new(&run);
     let stage = |name: &str, kind: &str| {
         let fingerprint = Sha256::of(kind.as_bytes());
-        (folder.stage(name, &fingerprint), json!({
-            "name": name, "kind": kind, "fingerprint": fingerprint.as_str(), "folder": RunFolder::stage_name(name, &fingerprint), "done": true
-        }))
+        (
+            folder.stage(name, &fingerprint),
+            json!({
+                "name": name, "kind": kind, "fingerprint": fingerprint.as_str(), "folder": RunFolder::stage_name(name, &fingerprint), "done": true
+            }),
+        )
     };
     let (data, data_state) = stage("data-held-out", "data");
     let (grpo, grpo_state) = stage("grpo-training", "grpo");

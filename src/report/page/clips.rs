@@ -22,7 +22,10 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.'
 pub(super) fn place(runs: &[Run], request: &Request<'_>, staging: &Staging, data: &mut Data) -> Result<Vec<String>> {
     for dir in request.audio {
         if !dir.is_dir() {
-            return Err(Error::inputs(format!("--audio {}: expected a folder of clips, found none there", dir.display())));
+            return Err(Error::inputs(format!(
+                "--audio {}: expected a folder of clips, found none there",
+                dir.display()
+            )));
         }
     }
     let home = match request.clips {
@@ -60,7 +63,9 @@ fn line(set: &Set, gone: u64, folders: &[PathBuf]) -> String {
     let (of, name) = (set.questions.len(), &set.name);
     let clips = count(gone, "clip");
     if folders.is_empty() {
-        return format!("{clips} of {of} of {name} not there: no run made them; give the folder where they lie with --audio DIR.");
+        return format!(
+            "{clips} of {of} of {name} not there: no run made them; give the folder where they lie with --audio DIR."
+        );
     }
     let looked: Vec<String> = folders.iter().map(|f| f.display().to_string()).collect();
     let first = set.questions.iter().find(|q| q.clip.is_none()).map_or("", |q| q.audio.as_str());
@@ -94,7 +99,8 @@ fn absolute(path: &Path) -> Result<PathBuf> {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
         return std::path::absolute(path).map_err(failed);
     };
-    if folder.as_os_str().is_empty() { absolute(Path::new(".")) } else { absolute(folder) }.map(|folder| folder.join(name))
+    if folder.as_os_str().is_empty() { absolute(Path::new(".")) } else { absolute(folder) }
+        .map(|folder| folder.join(name))
 }
 
 /// The way from a folder to a file, with `/`; both from the root.

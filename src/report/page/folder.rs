@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 /// A file that says whose folder it is: only such folders are replaced.
 const MARKER: &str = "made-by-aqa-bench.txt";
-const MARK: &str = "`aqa-bench report --format html` made this folder, and replaces it whole. Keep nothing of your own in it.\n";
+const MARK: &str =
+    "`aqa-bench report --format html` made this folder, and replaces it whole. Keep nothing of your own in it.\n";
 
 /// A folder in the making. Dropped unfinished, it is removed.
 #[derive(Debug)]
@@ -21,9 +22,9 @@ impl Staging {
     /// # Errors
     /// Exit code 2: something is there that no earlier call made. Exit code 1: nothing can be written there.
     pub(super) fn begin(out: &Path) -> Result<Self> {
-        let name = out.file_name().ok_or_else(|| {
-            Error::request(format!("--out {}: expected the name of a folder to make", out.display()))
-        })?;
+        let name = out
+            .file_name()
+            .ok_or_else(|| Error::request(format!("--out {}: expected the name of a folder to make", out.display())))?;
         refuse_foreign(out)?;
         let partial = out.with_file_name(format!(".{}.partial", name.to_string_lossy()));
         remove_own(&partial)?;

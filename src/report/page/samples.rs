@@ -77,7 +77,10 @@ pub(super) fn data(runs: &[Run]) -> Result<Data> {
             let at = slot.index();
             let (set, places) = slot.or_insert_with(|| {
                 let (name, format) = (record.dataset.clone(), record.dataset_format.clone());
-                (Set { name, format, sha256: record.dataset_sha256.to_string(), questions: Vec::new() }, IndexMap::new())
+                (
+                    Set { name, format, sha256: record.dataset_sha256.to_string(), questions: Vec::new() },
+                    IndexMap::new(),
+                )
             });
             let mut given = Vec::with_capacity(answers.len());
             for (row, answer) in entry.eval.predictions.iter().zip(answers) {
@@ -97,7 +100,13 @@ pub(super) fn data(runs: &[Run]) -> Result<Data> {
                 });
                 given.push((place, answer));
             }
-            evals.push(Eval { label: entry.label.clone(), table, set: at, recipe: entry.run.recipe.clone(), answers: given });
+            evals.push(Eval {
+                label: entry.label.clone(),
+                table,
+                set: at,
+                recipe: entry.run.recipe.clone(),
+                answers: given,
+            });
         }
     }
     Ok(Data { sets: sets.into_values().map(|(set, _)| set).collect(), evals })

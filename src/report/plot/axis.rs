@@ -47,7 +47,11 @@ impl Axis {
     pub(super) fn ticks(&self) -> Vec<(f64, String)> {
         let count = ((self.high - self.low) / self.step + 1e-6).floor().max(0.0) as usize;
         let value = |i: usize| self.low + i as f64 * self.step;
-        (0..=count).map(value).map(|v| if v.abs() < self.step * 1e-6 { 0.0 } else { v }).map(|v| (v, self.print(v))).collect()
+        (0..=count)
+            .map(value)
+            .map(|v| if v.abs() < self.step * 1e-6 { 0.0 } else { v })
+            .map(|v| (v, self.print(v)))
+            .collect()
     }
 
     /// With the decimals that tell neighbours apart; very small and very large ones with a power of ten.

@@ -34,7 +34,10 @@ fn figure(scored: &[(&Entry<'_>, &Score)], tables: usize, table: usize, part: us
     }
     // Compared as fractions, so that the order is the same everywhere.
     let pooled = |cells: &[Option<[u64; 2]>]| {
-        cells.iter().flatten().fold([0u128, 0], |[c, t], [correct, total]| [c + u128::from(*correct), t + u128::from(*total)])
+        cells
+            .iter()
+            .flatten()
+            .fold([0u128, 0], |[c, t], [correct, total]| [c + u128::from(*correct), t + u128::from(*total)])
     };
     categories.sort_by(|a, b| {
         let ([ac, at], [bc, bt]) = (pooled(&a.1), pooled(&b.1));

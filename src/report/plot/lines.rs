@@ -76,7 +76,11 @@ pub(super) fn draw(plot: &Lines, name: &str, title: &str, description: &str) -> 
             }
         }
         if !series.whiskers.is_empty() {
-            series.line.iter().filter(|p| p.iter().all(|v| v.is_finite())).for_each(|p| style.mark(&mut svg, place(*p)));
+            series
+                .line
+                .iter()
+                .filter(|p| p.iter().all(|v| v.is_finite()))
+                .for_each(|p| style.mark(&mut svg, place(*p)));
         }
     }
     svg.finish(name, title, description)
@@ -143,7 +147,16 @@ mod tests {
 
     #[test]
     fn a_gap_parts_the_line_and_nothing_that_is_not_finite_is_drawn() {
-        let line = vec![[1.0, 1.0], [2.0, 2.0], [3.0, f64::NAN], [4.0, f64::INFINITY], [5.0, 2.0], [6.0, f64::NAN], [7.0, 1.0], [8.0, 0.0]];
+        let line = vec![
+            [1.0, 1.0],
+            [2.0, 2.0],
+            [3.0, f64::NAN],
+            [4.0, f64::INFINITY],
+            [5.0, 2.0],
+            [6.0, f64::NAN],
+            [7.0, 1.0],
+            [8.0, 0.0],
+        ];
         let series = Series { label: "a".into(), line, ..Series::default() };
         assert_eq!(runs(&series.line).iter().map(Vec::len).collect::<Vec<_>>(), [2, 1, 2]);
         let text = draw(&Lines { x: "step".into(), y: "v".into(), series: vec![series] }, "n", "t", "d");

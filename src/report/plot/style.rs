@@ -19,7 +19,8 @@ impl Style {
     /// `class` and `stroke` of a line, dashed as the series is.
     pub(super) fn stroke(self, width: f64, opacity: f64) -> String {
         let (i, dash) = (self.index(), DASHES[self.index()]);
-        let dash = if dash.is_empty() || opacity < 1.0 { String::new() } else { format!(" stroke-dasharray=\"{dash}\"") };
+        let dash =
+            if dash.is_empty() || opacity < 1.0 { String::new() } else { format!(" stroke-dasharray=\"{dash}\"") };
         let opacity = if opacity < 1.0 { format!(" stroke-opacity=\"{opacity}\"") } else { String::new() };
         let join = "stroke-linejoin=\"round\" stroke-linecap=\"round\"";
         format!("class=\"s{i}\" stroke=\"{}\" stroke-width=\"{width}\"{dash}{opacity} {join}", COLOURS[i])

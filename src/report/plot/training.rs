@@ -39,24 +39,21 @@ const PANELS: [Panel; 6] = [
         ],
         band: None,
     },
-    Panel { name: "kl", title: "KL to the reference", y: "Mean KL (nats a token)", curves: &[("KL", |s| s.kl)], band: None },
+    Panel {
+        name: "kl",
+        title: "KL to the reference",
+        y: "Mean KL (nats a token)",
+        curves: &[("KL", |s| s.kl)],
+        band: None,
+    },
     Panel {
         name: "length",
         title: "Completion length",
         y: "Completion length (tokens)",
         curves: &[("mean", |s| s.completion_length)],
-        band: Some([
-            |s| s.completion_length_min.map(|n| n as f64),
-            |s| s.completion_length_max.map(|n| n as f64),
-        ]),
+        band: Some([|s| s.completion_length_min.map(|n| n as f64), |s| s.completion_length_max.map(|n| n as f64)]),
     },
-    Panel {
-        name: "loss",
-        title: "Loss",
-        y: "Loss",
-        curves: &[("loss", |s| Some(s.loss))],
-        band: None,
-    },
+    Panel { name: "loss", title: "Loss", y: "Loss", curves: &[("loss", |s| Some(s.loss))], band: None },
     Panel {
         name: "grad-norm",
         title: "Gradient norm",
@@ -126,7 +123,8 @@ fn draw(panel: &Panel, run: &str, stage: &str, steps: &[Step]) -> Option<Figure>
     if panel.name == "reward" && series.len() == 2 {
         series.remove(0);
     }
-    let how = if window > 1 { format!(" Faint: each step; strong: the mean of {window} steps.") } else { String::new() };
+    let how =
+        if window > 1 { format!(" Faint: each step; strong: the mean of {window} steps.") } else { String::new() };
     let band = if panel.band.is_some() { " Shaded: from the shortest to the longest." } else { "" };
     let left_out = match gaps {
         0 => String::new(),
@@ -134,7 +132,11 @@ fn draw(panel: &Panel, run: &str, stage: &str, steps: &[Step]) -> Option<Figure>
         n => format!(" {n} values are not finite and are gaps."),
     };
     let title = format!("{}: {stage} ({run})", panel.title);
-    let caption = format!("{} over the {} of {stage} ({run}).{how}{band}{left_out}", panel.title, count(steps.len() as u64, "step"));
+    let caption = format!(
+        "{} over the {} of {stage} ({run}).{how}{band}{left_out}",
+        panel.title,
+        count(steps.len() as u64, "step")
+    );
     let plot = Lines { x: "optimizer step".into(), y: panel.y.into(), series };
     let name = file_name(&[run, stage, panel.name]);
     let svg = lines::draw(&plot, &name, &title, &caption);
@@ -156,7 +158,10 @@ fn checkpoints(run_name: &str, run: &Run) -> Option<Figure> {
         if evals.first().map(|e| e.0) == evals.last().map(|e| e.0) {
             continue;
         }
-        let mut one = Series { label: format!("{stage} on {} ({asked} questions)", evals[0].1.record.dataset), ..Series::default() };
+        let mut one = Series {
+            label: format!("{stage} on {} ({asked} questions)", evals[0].1.record.dataset),
+            ..Series::default()
+        };
         for (step, score) in evals.iter().filter_map(|(step, eval)| Some((*step as f64, eval.score.as_ref()?))) {
             let [low, high] = stats::wilson(score.correct, score.total);
             one.line.push([step, 100.0 * score.correct as f64 / score.total as f64]);
@@ -168,7 +173,9 @@ fn checkpoints(run_name: &str, run: &Run) -> Option<Figure> {
         return None;
     }
     let title = format!("Accuracy by checkpoint ({run_name})");
-    let caption = format!("Accuracy by checkpoint ({run_name}), with 95 % Wilson intervals. Checkpoints were scored on the same questions.");
+    let caption = format!(
+        "Accuracy by checkpoint ({run_name}), with 95 % Wilson intervals. Checkpoints were scored on the same questions."
+    );
     let name = file_name(&[run_name, "accuracy-by-checkpoint"]);
     let plot = Lines { x: "optimizer step".into(), y: "Accuracy (percent correct)".into(), series };
     let svg = lines::draw(&plot, &name, &title, &caption);

@@ -26,7 +26,14 @@ pub(super) fn figures(groups: &[Vec<Entry<'_>>]) -> Result<Vec<Figure>> {
             let rows = rows(&first.eval.predictions, &before, &correct(other)?);
             if rows.first().is_some_and(|all| all.total > 0) {
                 let number = (groups.len() > 1).then(|| format!("table-{}", table + 1)).unwrap_or_default();
-                let name = file_name(&[&first.run.recipe, &number, &first.eval.record.name, "against", &(place + 2).to_string(), &other.eval.record.name]);
+                let name = file_name(&[
+                    &first.run.recipe,
+                    &number,
+                    &first.eval.record.name,
+                    "against",
+                    &(place + 2).to_string(),
+                    &other.eval.record.name,
+                ]);
                 all.push(figure(first, other, rows, name));
             }
         }
