@@ -15,11 +15,20 @@ use std::path::{Component, Path, PathBuf};
 /// What a path in an address may hold as it stands.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'/').remove(b'~');
 
-/// Puts the clips of all questions to the page, and says where each can be played. Returns a line for each data set of which clips are not there.
+/// Clips of a data set that are not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gone {
+    /// How many of which, for readers of the page.
+    pub what: String,
+    /// What whoever makes the page can do; names folders of this machine.
+    pub way_out: String,
+}
+
+/// Puts the clips of all questions to the page, and says where each can be played. Returns those that are not there, by data set.
 ///
 /// # Errors
 /// Exit code 4: a folder of clips is not there. Exit code 1: one cannot be copied.
-pub(super) fn place(runs: &[Run], request: &Request<'_>, staging: &Staging, data: &mut Data) -> Result<Vec<String>> {
+pub(super) fn place(runs: &[Run], request: &Request<'_>, staging: &Staging, data: &mut Data) -> Result<Vec<Gone>> {
     for dir in request.audio {
         if !dir.is_dir() {
             return Err(Error::inputs(format!(
@@ -52,24 +61,22 @@ pub(super) fn place(runs: &[Run], request: &Request<'_>, staging: &Staging, data
             progress.at(done as u64 + 1, "");
         }
         progress.clear();
-        let gone = set.questions.iter().filter(|q| q.clip.is_none()).count() as u64;
-        missing.extend((gone > 0).then(|| line(set, gone, &folders)));
+        missing.extend(gone(set, &folders));
     }
     Ok(missing)
 }
 
-/// What is not there, and the way out.
-fn line(set: &Set, gone: u64, folders: &[PathBuf]) -> String {
-    let (of, name) = (set.questions.len(), &set.name);
-    let clips = count(gone, "clip");
-    if folders.is_empty() {
-        return format!(
-            "{clips} of {of} of {name} not there: no run made them; give the folder where they lie with --audio DIR."
-        );
-    }
+fn gone(set: &Set, folders: &[PathBuf]) -> Option<Gone> {
+    let gone: Vec<&str> = set.questions.iter().filter(|q| q.clip.is_none()).map(|q| q.audio.as_str()).collect();
+    let (first, of, name) = (gone.first()?, set.questions.len(), &set.name);
+    let what = format!("{} of {of} of {name} not there, the first is {first}", count(gone.len() as u64, "clip"));
     let looked: Vec<String> = folders.iter().map(|f| f.display().to_string()).collect();
-    let first = set.questions.iter().find(|q| q.clip.is_none()).map_or("", |q| q.audio.as_str());
-    format!("{clips} of {of} of {name} not there, the first is {first} (looked in {}).", looked.join(", "))
+    let way_out = if looked.is_empty() {
+        "no run made them: give the folder where they lie with --audio".into()
+    } else {
+        format!("looked in {}", looked.join(", "))
+    };
+    Some(Gone { what, way_out })
 }
 
 /// The clips of a set that a stage of a run made: its questions are those that the evaluation was of.

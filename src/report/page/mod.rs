@@ -13,6 +13,7 @@ use super::{plot, table};
 use crate::artifact::RunFolder;
 use crate::error::{Error, Result};
 use crate::text::count;
+pub use clips::Gone;
 use folder::Staging;
 use std::path::{Path, PathBuf};
 
@@ -51,8 +52,8 @@ pub struct Made {
     pub clips: u64,
     /// How these came there.
     pub how: Clips,
-    /// Clips that are not there, by data set: how many, and what to do.
-    pub missing: Vec<String>,
+    /// Clips that are not there, by data set.
+    pub missing: Vec<Gone>,
     /// What could not be shown, a line each.
     pub notes: Vec<String>,
 }
@@ -77,7 +78,7 @@ pub fn write(request: &Request<'_>) -> Result<Made> {
     staging.write("assets/data.js", data.to_js()?.as_bytes())?;
     figures.write(&staging.path("plots"))?;
     let mut notes = figures.notes.clone();
-    notes.extend(missing.iter().cloned());
+    notes.extend(missing.iter().map(|gone| format!("{}.", gone.what)));
     staging.write("index.html", html::index(&runs, &tables, &figures.all, &notes)?.as_bytes())?;
     let made = Made {
         page: request.out.join("index.html"),
@@ -110,6 +111,8 @@ impl Made {
         };
         let (evals, questions) = (count(self.evals, "evaluation"), count(self.questions, "question"));
         let first = format!("{}: {evals}, {questions}, {} {how}", self.page.display(), count(self.clips, "clip"));
-        [first].iter().chain(&self.missing).chain(&self.notes).map(|line| format!("{line}\n")).collect()
+        let missing = self.missing.iter().map(|Gone { what, way_out }| format!("{what} ({way_out})"));
+        let lines = [first].into_iter().chain(missing).chain(self.notes.iter().cloned());
+        lines.map(|line| line + "\n").collect()
     }
 }
