@@ -10,8 +10,8 @@ use aqa_bench::report::plot::{self, About, Figures};
 use aqa_bench::report::{load, page::of_run};
 use page_runs::{HOSTILE, other, run};
 use program::{aqa, redact};
-use report_runs::{edit, quickstart, write};
-use serde_json::Value;
+use report_runs::{MARCH, edit, on_mmau, quickstart, write};
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -123,7 +123,7 @@ fn pictures_are_whole_xml_that_needs_and_does_nothing_and_says_what_it_is() {
 #[test]
 fn the_curves_are_those_of_the_log_and_gaps_are_counted() {
     let (_dir, run) = sixty();
-    let found = figures(&[run.clone()]);
+    let found = figures(std::slice::from_ref(&run));
     let caption = |name: &str| found.all.iter().find(|f| f.name == name).unwrap().caption.clone();
     assert!(
         caption("quickstart-sft-loss").ends_with("30 steps of sft (quickstart). 1 value is not finite and is a gap.")
@@ -229,7 +229,7 @@ fn a_page_is_one_folder_whose_parts_are_all_in_it() {
 fn a_page_has_the_rows_of_the_table_and_every_sample() {
     let (dir, run) = sixty();
     let out = dir.path().join("page");
-    page(&[run.clone()], &out);
+    page(std::slice::from_ref(&run), &out);
     let index = fs::read_to_string(out.join("index.html")).unwrap();
     let loaded = load::run(&run).unwrap();
     let table = aqa_bench::report::table::tables(std::slice::from_ref(&loaded)).unwrap().remove(0);
@@ -273,7 +273,8 @@ fn a_page_has_the_rows_of_the_table_and_every_sample() {
 fn only_a_folder_that_was_made_so_is_replaced() {
     let (dir, run) = sixty();
     let out = dir.path().join("page");
-    let request = |out: &Path| page::write(&Request { runs: &[run.clone()], out, audio: &[], clips: Clips::Copy });
+    let request =
+        |out: &Path| page::write(&Request { runs: std::slice::from_ref(&run), out, audio: &[], clips: Clips::Copy });
     request(&out).unwrap();
     fs::write(out.join("plots/old.svg"), "x").unwrap();
     // What a kill leaves is no obstacle.
@@ -316,9 +317,13 @@ fn samples_that_are_not_those_of_the_predictions_are_refused() {
     let lines: Vec<&str> = text.lines().collect();
     let error = |content: String| {
         fs::write(&at, content).unwrap();
-        let error =
-            page::write(&Request { runs: &[run.clone()], out: &dir.path().join("p"), audio: &[], clips: Clips::Copy })
-                .unwrap_err();
+        let error = page::write(&Request {
+            runs: std::slice::from_ref(&run),
+            out: &dir.path().join("p"),
+            audio: &[],
+            clips: Clips::Copy,
+        })
+        .unwrap_err();
         assert_eq!(error.exit_code(), 4, "{error}");
         assert!(!dir.path().join("p").exists());
         error.to_string()
@@ -331,6 +336,56 @@ fn samples_that_are_not_those_of_the_predictions_are_refused() {
     assert!(error(text.clone() + "{\"id\": \"he").contains("last line is not whole"));
     fs::remove_file(&at).unwrap();
     assert!(error(text.replace("\"verdict\":\"correct\"", "\"verdict\":\"wrong\"")).contains("score.json counts"));
+}
+
+#[test]
+fn a_scored_file_has_verdicts_without_outputs_and_withheld_answers_have_outputs_without_verdicts() {
+    let dir = tempdir().unwrap();
+    let run = write(dir.path().join("r"), &on_mmau("r", "GRPO", MARCH, &[0, 1, 2, 3, 4, 5, 6]));
+    let at = run.join(&load::run(&run).unwrap().evals[0].folder);
+    let out = dir.path().join("page");
+    let samples = fs::read_to_string(at.join("samples.jsonl")).unwrap();
+    fs::remove_file(at.join("samples.jsonl")).unwrap();
+    edit(&at.join("eval.json"), |e| e["file"] = json!({"name": "p.json", "sha256": MARCH}));
+    page(std::slice::from_ref(&run), &out);
+    let answers = data(&out)["evals"][0]["answers"].clone();
+    let outcomes = |answers: &Value| -> Vec<String> {
+        let outcome = |a: &Value| a[1]["outcome"].as_str().unwrap().to_owned();
+        answers.as_array().unwrap().iter().map(outcome).collect()
+    };
+    assert_eq!(outcomes(&answers), [vec!["correct"; 7], vec!["wrong"; 5]].concat());
+    assert!(
+        answers
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|a| a[1]["said"].is_null() && a[1]["given"].as_array().unwrap().len() == 1)
+    );
+
+    edit(&at.join("eval.json"), |e| {
+        e["file"] = Value::Null;
+        e["withheld"] = json!({"no_answer": 1, "failed": 0});
+    });
+    edit(&at.join("predictions.json"), |rows| {
+        rows.as_array_mut().unwrap().iter_mut().for_each(|row| row["answer"] = "".into());
+    });
+    fs::remove_file(at.join("score.json")).unwrap();
+    let lines = samples.lines().enumerate().map(|(i, line)| {
+        let mut sample: Value = serde_json::from_str(line).unwrap();
+        match i {
+            3 => sample["verdict"] = "no_answer".into(),
+            _ => drop(sample.as_object_mut().unwrap().remove("verdict")),
+        }
+        sample.to_string() + "\n"
+    });
+    fs::write(at.join("samples.jsonl"), lines.collect::<String>()).unwrap();
+    page(std::slice::from_ref(&run), &out);
+    let data = data(&out);
+    let found = outcomes(&data["evals"][0]["answers"]);
+    assert_eq!(found.iter().filter(|o| *o == "withheld").count(), 11);
+    assert_eq!(found[3], "no_answer");
+    assert!(data["sets"][0]["questions"].as_array().unwrap().iter().all(|q| q["gold"].is_null()));
+    assert!(figures(&[run]).all.is_empty(), "nothing is known that could be drawn");
 }
 
 #[test]
@@ -352,7 +407,12 @@ fn clips_can_be_given_and_linked() {
         ),
         "{without:?}"
     );
-    let request = Request { runs: &[run.clone()], out: &out, audio: &[moved.clone()], clips: Clips::Link };
+    let request = Request {
+        runs: std::slice::from_ref(&run),
+        out: &out,
+        audio: std::slice::from_ref(&moved),
+        clips: Clips::Link,
+    };
     assert_eq!(page::write(&request).unwrap().clips, 11);
     assert_eq!(data(&out)["sets"][0]["questions"][0]["clip"], "../../../clips%20of%20mine%20%231/held-out-0000.wav");
     assert!(!out.join("clips").exists());

@@ -96,7 +96,7 @@ pub fn write(request: &Request<'_>) -> Result<Made> {
 /// The page of a run in its own folder, with links to the clips that the run made.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn of_run(folder: &RunFolder) -> Result<Made> {
     let runs = [folder.root().to_owned()];
     write(&Request { runs: &runs, out: &folder.page(), audio: &[], clips: Clips::Link })

@@ -13,8 +13,12 @@ use std::path::PathBuf;
 /// Curves of fewer steps are drawn as they are; longer ones as a mean over a twentieth of them.
 const SMOOTH_FROM: usize = 40;
 
-/// One curve of a panel: its name in the legend, its value of a step where the method has it.
-type Curve = (&'static str, fn(&Step) -> Option<f64>);
+/// A value of a step, where the method has it.
+type Value = fn(&Step) -> Option<f64>;
+/// One curve of a panel: its name in the legend, and what it is of.
+type Curve = (&'static str, Value);
+/// Checkpoints that may share a curve: their stage, their questions' hash and number.
+type Measured<'a> = (&'a str, &'a str, u64);
 
 /// A panel of curves: its file's name, title, y axis, curves.
 struct Panel {
@@ -22,7 +26,7 @@ struct Panel {
     title: &'static str,
     y: &'static str,
     curves: &'static [Curve],
-    band: Option<[fn(&Step) -> Option<f64>; 2]>,
+    band: Option<[Value; 2]>,
 }
 
 const PANELS: [Panel; 6] = [
@@ -145,7 +149,7 @@ fn draw(panel: &Panel, run: &str, stage: &str, steps: &[Step]) -> Option<Figure>
 
 /// Accuracy of the checkpoints of a stage, where the run evaluates more than one on the same questions.
 fn checkpoints(run_name: &str, run: &Run) -> Option<Figure> {
-    let mut curves: IndexMap<(&str, &str, u64), Vec<(u64, &Evaluation)>> = IndexMap::new();
+    let mut curves: IndexMap<Measured<'_>, Vec<(u64, &Evaluation)>> = IndexMap::new();
     for eval in &run.evals {
         if let (Some(policy), true) = (&eval.record.policy, eval.score.as_ref().is_some_and(|s| s.total > 0)) {
             let key = (policy.stage.as_str(), eval.record.dataset_sha256.as_str(), eval.record.asked);

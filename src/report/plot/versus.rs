@@ -25,7 +25,7 @@ pub(super) fn figures(groups: &[Vec<Entry<'_>>]) -> Result<Vec<Figure>> {
         for (place, other) in others.iter().enumerate() {
             let rows = rows(&first.eval.predictions, &before, &correct(other)?);
             if rows.first().is_some_and(|all| all.total > 0) {
-                let number = (groups.len() > 1).then(|| format!("table-{}", table + 1)).unwrap_or_default();
+                let number = if groups.len() > 1 { format!("table-{}", table + 1) } else { String::new() };
                 let name = file_name(&[
                     &first.run.recipe,
                     &number,
@@ -87,7 +87,7 @@ fn figure(first: &Entry<'_>, other: &Entry<'_>, rows: Vec<Pair>, name: String) -
     let title = format!("{after} against {before}");
     let caption = format!(
         "{after} (disc) against {before} (ring) on the {} questions that both have: {} turned correct, {} turned from correct. \
-         By task and by sub-category, the greatest gain first. Fails count as not correct.",
+         By task and by sub-category, the greatest gain first. A question that failed counts as not correct.",
         all.total, all.gained, all.lost
     );
     let svg = pairs::draw(&Pairs { before, after, rows }, &name, &title, &caption);
