@@ -5,23 +5,18 @@ import { readFileSync, readdirSync } from "node:fs";
 import { join, dirname } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
+import { launch } from "./launch.mjs";
 
 const PAGE = process.env.AQA_PAGE;
 const RUNS = process.env.AQA_BROWSER_RUNS;
-const CHROMIUM = process.env.AQA_CHROMIUM;
-if (!PAGE || !RUNS || !CHROMIUM) throw new Error("the page and its runs are not there: run scripts/test-browser.sh");
+if (!PAGE || !RUNS) throw new Error("the page and its runs are not there: run scripts/test-browser.sh");
 const here = dirname(fileURLToPath(import.meta.url));
-const QUIET = [
-  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required",
-];
 /** A change of a filter at 1000 samples: generous, a slow machine takes a tenth of it. */
 const BOUND_MS = 1000;
 
 let browser;
 before(async () => {
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: QUIET });
+  browser = await launch();
 });
 after(() => browser?.close());
 
