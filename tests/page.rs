@@ -424,12 +424,12 @@ fn clips_can_be_given_and_linked() {
 #[test]
 fn a_run_has_its_page_in_its_report_with_links_to_its_own_clips() {
     let (_dir, run) = sixty();
-    let made = of_run(&RunFolder::new(&run)).unwrap();
+    let made = of_run(&RunFolder::new(&run), &[]).unwrap();
     assert_eq!(made.page, run.join("report/page/index.html"));
     let data = data(&run.join("report/page"));
     let clip = data["sets"][0]["questions"][0]["clip"].as_str().unwrap();
     assert!(clip.starts_with("../../data-held-out-") && run.join("report/page").join(clip).is_file(), "{clip}");
-    of_run(&RunFolder::new(&run)).unwrap();
+    of_run(&RunFolder::new(&run), &[]).unwrap();
 }
 
 #[test]

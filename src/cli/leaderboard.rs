@@ -4,11 +4,12 @@ use super::print;
 use crate::artifact::layout::RunFolder;
 use crate::artifact::write;
 use crate::error::Result;
+use crate::plan::Plan;
 use crate::progress::say;
 use crate::report::{self, Format};
 use std::path::PathBuf;
 
-pub(super) fn write(folder: &RunFolder) -> Result<()> {
+pub(super) fn write(folder: &RunFolder, plan: &Plan) -> Result<()> {
     let runs: [PathBuf; 1] = [folder.root().to_owned()];
     let tex = report::render(&runs, Format::Latex)?;
     write::replace(&folder.leaderboard(Format::Latex.extension()), tex.as_bytes())?;
@@ -17,6 +18,6 @@ pub(super) fn write(folder: &RunFolder) -> Result<()> {
     write::replace(&path, text.as_bytes())?;
     print(&text)?;
     say(format_args!("report: {} (and .tex beside it)", path.display()));
-    say(format_args!("page: {}", report::page::of_run(folder)?.in_words().trim_end()));
+    say(format_args!("page: {}", report::page::of_run(folder, &plan.clip_folders())?.in_words().trim_end()));
     Ok(())
 }

@@ -132,9 +132,11 @@ test("a clip loads and plays; one that is not there is said to be missing", asyn
   const { context, page, noise } = await open();
   const clip = page.locator("#sample audio");
   await clip.evaluate((audio) => new Promise((resolve, reject) => {
+    const failed = () => reject(new Error(`cannot load ${audio.src}`));
     if (audio.readyState > 0) resolve();
+    if (audio.error) failed();
     audio.addEventListener("loadedmetadata", resolve);
-    audio.addEventListener("error", () => reject(new Error(`cannot load ${audio.src}`)));
+    audio.addEventListener("error", failed);
   }));
   const duration = await clip.evaluate((audio) => audio.duration);
   assert.ok(Math.abs(duration - 0.2) < 0.05, `${duration} s`);

@@ -93,13 +93,13 @@ pub fn write(request: &Request<'_>) -> Result<Made> {
     Ok(made)
 }
 
-/// The page of a run in its own folder, with links to the clips that the run made.
+/// The page of a run in its own folder, with links to the clips that the run made, or that lie in one of the folders `audio`.
 ///
 /// # Errors
 /// As [`write()`].
-pub fn of_run(folder: &RunFolder) -> Result<Made> {
+pub fn of_run(folder: &RunFolder, audio: &[PathBuf]) -> Result<Made> {
     let runs = [folder.root().to_owned()];
-    write(&Request { runs: &runs, out: &folder.page(), audio: &[], clips: Clips::Link })
+    write(&Request { runs: &runs, out: &folder.page(), audio, clips: Clips::Link })
 }
 
 impl Made {
