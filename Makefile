@@ -32,6 +32,10 @@ quickstart: build ## reproduce recipes/quickstart.yaml: about three minutes afte
 test: libtorch ## everything CI runs
 	scripts/test.sh
 
+.PHONY: test-browser
+test-browser: cargo ## the page of a report in a headless Chromium, which root installs when there is none (Debian); needs node
+	scripts/test-browser.sh
+
 .PHONY: bench
 bench: libtorch ## criterion benches of the parts and of the engine; memory predicted against taken
 	cargo bench --locked --bench parts --bench engine --bench memory

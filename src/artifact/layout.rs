@@ -28,6 +28,19 @@ impl RunFolder {
         StageFolder(self.0.join(folder))
     }
 
+    /// The folder that the manifest names for a stage, here or, for a stage that another recipe's run left, in a run folder beside this one:
+    /// its name holds its fingerprint. `None` where it is in neither.
+    pub fn find(&self, folder: &str) -> Option<StageFolder> {
+        let here = self.folder(folder);
+        if here.root().is_dir() {
+            return Some(here);
+        }
+        let root = self.0.canonicalize().ok()?;
+        let mut beside: Vec<PathBuf> = std::fs::read_dir(root.parent()?).ok()?.flatten().map(|e| e.path()).collect();
+        beside.sort();
+        beside.into_iter().map(|run| run.join(folder)).find(|path| path.is_dir()).map(StageFolder)
+    }
+
     /// The folder of a stage, named by its fingerprint.
     pub fn stage(&self, name: &str, fingerprint: &Sha256) -> StageFolder {
         self.folder(&Self::stage_name(name, fingerprint))
@@ -51,6 +64,11 @@ impl RunFolder {
     /// `report/`.
     pub fn report(&self) -> PathBuf {
         self.0.join("report")
+    }
+
+    /// `report/page/`: the report as a page, with its pictures.
+    pub fn page(&self) -> PathBuf {
+        self.report().join("page")
     }
 
     /// `report/leaderboard.EXTENSION`.

@@ -4,11 +4,14 @@ pub mod events;
 pub mod jsonl;
 pub mod layout;
 pub mod lock;
+mod metrics;
 pub mod read;
 pub mod types;
 pub mod write;
 
 pub use layout::{RunFolder, StageFolder};
+pub use metrics::Step;
 pub use types::{
-    EvalRecord, Expectation, FromFile, Group, Hearing, Manifest, Provenance, SCHEMA, Sample, StageState, Withheld,
+    EvalRecord, Expectation, FromFile, Group, Hearing, Manifest, Provenance, SCHEMA, Sample, StageState, TrainedBy,
+    Withheld,
 };

@@ -102,6 +102,9 @@ pub struct EvalRecord {
     pub name: String,
     /// What the report calls the row.
     pub label: String,
+    /// Which stage of this run trained the policy, and up to which step; absent when none did, and in records that do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<TrainedBy>,
     /// Whether a stage of this run trained the policy. Then the result differs between machines by rounding, and a golden
     /// holds it by a margin.
     pub trained: bool,
@@ -147,6 +150,15 @@ pub struct EvalRecord {
     /// What is known of an evaluation whose answers are withheld; it has no `score.json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withheld: Option<Withheld>,
+}
+
+/// Where an evaluated policy stands in its training.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrainedBy {
+    /// Name of the training stage.
+    pub stage: String,
+    /// Optimizer steps done.
+    pub step: u64,
 }
 
 /// A predictions file that was scored.

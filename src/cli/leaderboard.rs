@@ -4,11 +4,12 @@ use super::print;
 use crate::artifact::layout::RunFolder;
 use crate::artifact::write;
 use crate::error::{Error, Result};
+use crate::plan::Plan;
 use crate::progress::say;
 use crate::report::verdict::Place;
 use crate::report::{self, Format};
 
-pub(super) fn write(folder: &RunFolder) -> Result<()> {
+pub(super) fn write(folder: &RunFolder, plan: &Plan) -> Result<()> {
     let runs = report::loaded(&[folder.root().to_owned()])?;
     for format in Format::ALL {
         let text = report::render_loaded(&runs, format)?;
@@ -19,6 +20,7 @@ pub(super) fn write(folder: &RunFolder) -> Result<()> {
     }
     print(&report::render_loaded(&runs, Format::Markdown)?)?;
     say(format_args!("report: {} (and .tex, .csv, .json, breakdowns beside it)", folder.leaderboard("md").display()));
+    say(format_args!("page: {}", report::page::of_run(folder, &plan.clip_folders())?.in_words().trim_end()));
     as_expected(folder)
 }
 

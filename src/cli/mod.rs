@@ -126,21 +126,8 @@ enum Command {
         #[command(subcommand)]
         what: prepare::What,
     },
-    /// Tables of finished runs
-    Report {
-        /// Run folders
-        #[arg(required = true)]
-        runs: Vec<PathBuf>,
-        /// How to print it
-        #[arg(long, value_enum, default_value_t = TableFormat::Markdown)]
-        format: TableFormat,
-        /// The measured rows by difficulty and by sub-category, instead of the leaderboards
-        #[arg(long)]
-        breakdowns: bool,
-        /// Write to a file instead of standard output
-        #[arg(long)]
-        out: Option<PathBuf>,
-    },
+    /// Tables and pictures of finished runs, or a page with every sample
+    Report(report::Args),
     /// Renders the tables inside pages anew, between `<!-- aqa-bench report RUN… -->` and `<!-- /aqa-bench -->`
     Splice {
         /// Pages in Markdown; runs and goldens are named relative to them
@@ -283,14 +270,6 @@ enum Format {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum TableFormat {
-    Markdown,
-    Latex,
-    Csv,
-    Json,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum RuleArg {
     /// MMAU's script: token sets
     Official,
@@ -356,7 +335,7 @@ fn answer(command: Command) -> Result<()> {
         Command::Compare(args) => compare::run(args),
         Command::Identify { file, expect, format } => identify::run(&file, expect.as_deref(), format),
         Command::Prepare { what } => prepare::run(&what),
-        Command::Report { runs, format, breakdowns, out } => report::run(&runs, format, breakdowns, out.as_deref()),
+        Command::Report(args) => report::run(&args),
         Command::Splice { pages, check } => splice::run(&pages, check),
         Command::Claims { file, format } => claims::run(file.as_deref(), format),
         Command::Check(args) => check::run(&args),
@@ -405,7 +384,7 @@ fn compute(command: Command) -> Result<()> {
         | Command::Score { .. }
         | Command::Identify { .. }
         | Command::Prepare { .. }
-        | Command::Report { .. }
+        | Command::Report(_)
         | Command::Splice { .. }
         | Command::Claims { .. }
         | Command::Check(_)

@@ -7,7 +7,6 @@ use crate::error::{Error, Result};
 use crate::plan::{Done, Plan, Work};
 use crate::progress::say;
 use crate::stage::{self, Options, places_up_to};
-use std::path::Path;
 
 /// Which part of the plan is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +38,7 @@ pub(super) fn run(args: &RunArgs, part: Part) -> Result<()> {
     claims::keep(&recipe, &folder)?;
     let options = Options { device, threads, only, provenance, capacity: memory::capacity(device) };
     let done = stage::run(&recipe, &plan, &folder, &options)?;
-    conclude(&done, part, &folder, &run_dir)
+    conclude(&done, part, &folder, &plan)
 }
 
 /// Places in the plan of the stages to run; `None` is all of them.
@@ -72,9 +71,9 @@ fn only(plan: &Plan, part: Part, until: Option<&str>) -> Result<Option<Vec<usize
 }
 
 /// The report of a complete run, on standard output and in the run folder.
-fn conclude(done: &Done, part: Part, folder: &RunFolder, run_dir: &Path) -> Result<()> {
+fn conclude(done: &Done, part: Part, folder: &RunFolder, plan: &Plan) -> Result<()> {
     let Done { ran, reused, left } = done;
-    say(format_args!("{ran} stages run, {reused} taken as they were, in {}", run_dir.display()));
+    say(format_args!("{ran} stages run, {reused} taken as they were, in {}", folder.root().display()));
     if !left.is_empty() {
         let way_out = "`reproduce` without --until goes on from here";
         say(format_args!("stopped as asked; still to do: {} ({way_out})", left.join(", ")));
@@ -82,5 +81,5 @@ fn conclude(done: &Done, part: Part, folder: &RunFolder, run_dir: &Path) -> Resu
     if !left.is_empty() || part == Part::Train {
         return Ok(());
     }
-    leaderboard::write(folder)
+    leaderboard::write(folder, plan)
 }

@@ -31,7 +31,7 @@ pub(super) fn run(args: &RunArgs) -> Result<bool> {
     let Done { ran, reused, left } = &done;
     say(format_args!("{ran} files scored, {reused} taken as they were, in {}", run_dir.display()));
     if left.is_empty() {
-        leaderboard::write(&folder)?;
+        leaderboard::write(&folder, &plan)?;
     } else {
         let way_out = "`reproduce` without --until goes on from here";
         say(format_args!("stopped as asked; still to do: {} ({way_out})", left.join(", ")));

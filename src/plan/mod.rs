@@ -20,6 +20,7 @@ pub use pace::{Estimate, Pace, note};
 pub use walk::{Done, walk};
 
 use crate::error::{Error, Result};
+use crate::fetch::Fetcher;
 use crate::pins::Sha256;
 use crate::recipe::{Checkpoint, Eval, Files, Init, Parquet, Scored, Synthetic, Train};
 use std::path::{Path, PathBuf};
@@ -181,6 +182,24 @@ impl Stage {
 }
 
 impl Plan {
+    /// The folders of clips that its evaluations are about and no stage makes, as far as they are on this machine.
+    pub fn clip_folders(&self) -> Vec<PathBuf> {
+        let folder = |stage: &Stage| match &stage.work {
+            Work::Evaluate { data, .. } | Work::Score { data, .. } => match data {
+                Data::Mmau { files, .. } | Data::Avqa { files, .. } => files.clips().ok(),
+                Data::MmauParquet { file, .. } => {
+                    Some(Fetcher::from_env().ok()?.clips_folder(file.sha256.as_ref()?).join("files"))
+                }
+                Data::Stage { .. } => None,
+            },
+            Work::Data(_) | Work::Init { .. } | Work::Train { .. } => None,
+        };
+        let mut folders: Vec<PathBuf> = self.stages.iter().filter_map(folder).filter(|path| path.is_dir()).collect();
+        folders.sort();
+        folders.dedup();
+        folders
+    }
+
     /// The stage of that name.
     pub fn stage(&self, name: &str) -> Option<&Stage> {
         self.stages.iter().find(|s| s.name == name)

@@ -1,5 +1,6 @@
 //! Show it: tables from what runs left on disk, and goldens that must not change. Reads artifacts only.
 
+mod answers;
 pub mod breakdown;
 pub mod bundle;
 mod caption;
@@ -11,7 +12,9 @@ mod judge;
 mod latex;
 pub mod load;
 mod markdown;
+pub mod page;
 pub mod paired;
+pub mod plot;
 mod portable;
 mod rank;
 pub mod splice;

@@ -121,6 +121,11 @@ pub(super) struct Entry<'a> {
 /// # Errors
 /// A question file or claims that contradict themselves (exit code 4 or 2).
 pub fn tables(runs: &[Run]) -> Result<Vec<Table>> {
+    grouped(runs)?.into_iter().map(table).collect()
+}
+
+/// The evaluations of each table, in the order of its first rows.
+pub(super) fn grouped(runs: &[Run]) -> Result<Vec<Vec<Entry<'_>>>> {
     let mut groups: IndexMap<(&str, String, &str), Vec<Entry<'_>>> = IndexMap::new();
     for run in runs {
         for eval in &run.evals {
@@ -130,7 +135,7 @@ pub fn tables(runs: &[Run]) -> Result<Vec<Table>> {
             groups.entry(key).or_default().push(Entry { run, eval, label: eval.record.label.clone() });
         }
     }
-    groups.into_values().map(|entries| table(name_apart(entries, runs))).collect()
+    Ok(groups.into_values().map(|entries| name_apart(entries, runs)).collect())
 }
 
 /// Rows of the same label are told apart by their recipe, and where that is the same too, by the run's place in the request.

@@ -101,6 +101,7 @@ pub fn score(scored: &Scored, questions: &Questions, limit: Option<usize>, place
             schema: SCHEMA,
             name: scored.name.clone(),
             label: scored.label.clone(),
+            policy: None,
             trained: false,
             dataset_format: questions.format.clone(),
             dataset: scored.data.clone(),

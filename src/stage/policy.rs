@@ -2,6 +2,7 @@
 
 use super::Context;
 use crate::architecture::Config;
+use crate::artifact::TrainedBy;
 use crate::artifact::layout::StageFolder;
 use crate::artifact::write::failed;
 use crate::error::{Error, Result};
@@ -47,6 +48,17 @@ impl Context<'_> {
             }
             Work::Train { policy, .. } => self.config(policy),
             _ => Err(Error::internal("a policy comes from a stage that leaves weights")),
+        }
+    }
+
+    /// Where a policy stands in its training, when a stage of the plan trained it.
+    pub(super) fn trained_by(&self, policy: &Policy) -> Option<TrainedBy> {
+        let Policy::Stage { index, step } = policy else { return None };
+        match &self.plan.stages[*index].work {
+            Work::Train { train, .. } => {
+                Some(TrainedBy { stage: train.name.clone(), step: step.unwrap_or(train.steps) })
+            }
+            _ => None,
         }
     }
 

@@ -110,6 +110,7 @@ pub fn results(run: &Path) -> BTreeMap<String, String> {
                     rows(&fs::read_to_string(&path).unwrap())
                 }
                 Some("leaderboard.json") => json(&path)["tables"][0]["rows"].to_string(),
+                Some("index.html") => cells(&fs::read_to_string(&path).unwrap()),
                 _ => Sha256::of_file(&path).unwrap().to_string(),
             };
             assert!(!content.is_empty(), "{name}: nothing to compare");
@@ -124,6 +125,12 @@ pub fn results(run: &Path) -> BTreeMap<String, String> {
 /// The rows of a report's tables, in Markdown or LaTeX.
 pub fn rows(report: &str) -> String {
     report.lines().filter(|l| l.starts_with('|') || l.ends_with("\\\\")).collect::<Vec<_>>().join("\n")
+}
+
+/// The cells of a page's tables and the elements of its pictures, a line each.
+fn cells(page: &str) -> String {
+    let starts = ["<th ", "<td ", "<line ", "<rect ", "<path ", "<text "];
+    page.lines().filter(|line| starts.iter().any(|start| line.starts_with(start))).collect::<Vec<_>>().join("\n")
 }
 
 /// Fails with the paths that differ.

@@ -4,7 +4,7 @@
 use aqa_bench::artifact::jsonl::Appender;
 use aqa_bench::artifact::write::{create_json, replace_json};
 use aqa_bench::artifact::{
-    EvalRecord, Expectation, Group, Hearing, Manifest, Provenance, RunFolder, SCHEMA, Sample, StageState,
+    EvalRecord, Expectation, Group, Hearing, Manifest, Provenance, RunFolder, SCHEMA, Sample, StageState, TrainedBy,
 };
 use aqa_bench::data::{Example, mmau};
 use aqa_bench::pins::Sha256;
@@ -23,6 +23,7 @@ pub struct Eval {
     pub name: &'static str,
     pub label: &'static str,
     pub trained: bool,
+    pub policy: Option<TrainedBy>,
     pub format: &'static str,
     pub dataset: &'static str,
     pub sha256: Sha256,
@@ -73,7 +74,8 @@ pub fn synthetic(name: &'static str, label: &'static str, trained: bool, correct
     let rows = questions();
     let said = said(&rows, correct);
     let sha256 = Sha256::of(b"held-out");
-    Eval { name, label, trained, format: "synthetic", dataset: "held-out", sha256, questions: 12, rows, said }
+    let policy = None;
+    Eval { name, label, trained, policy, format: "synthetic", dataset: "held-out", sha256, questions: 12, rows, said }
 }
 
 /// The quickstart in small: a start, SFT with one failure and one silence, GRPO.
@@ -196,6 +198,7 @@ fn write_eval(run: &RunFolder, eval: &Eval) {
         schema: SCHEMA,
         name: eval.name.into(),
         label: eval.label.into(),
+        policy: eval.policy.clone(),
         trained: eval.trained,
         dataset_format: eval.format.into(),
         dataset: eval.dataset.into(),

@@ -66,6 +66,7 @@ pub(super) fn write(
         schema: SCHEMA,
         name: job.eval.name.clone(),
         label: job.eval.label.clone(),
+        policy: ctx.trained_by(job.policy),
         trained: ctx.is_trained(job.policy),
         dataset_format,
         dataset: job.eval.data.clone(),
