@@ -62,6 +62,16 @@ fn pack(files: &Files) -> Vec<u8> {
     tar.into_inner().unwrap().finish().unwrap()
 }
 
+/// A text with every SHA-256 in it as `HASH`.
+fn without_hashes(text: &str) -> String {
+    let words = text.split_inclusive(|c: char| !c.is_ascii_alphanumeric());
+    let hidden = words.map(|word| match word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric()) {
+        hash if hash.len() == 64 => word.replace(hash, "HASH"),
+        _ => word.to_owned(),
+    });
+    hidden.collect()
+}
+
 /// With checksums of what is there now: what somebody does who means to deceive.
 fn with_sums(mut files: Files) -> Files {
     files.remove("SHA256SUMS");
@@ -213,7 +223,12 @@ fn a_bundle_that_is_broken_or_no_bundle_is_refused_and_nothing_is_left() {
         let ended = said(&command(["verify", path.to_str().unwrap()]).env("TMPDIR", &temporary).output().unwrap());
         assert_eq!((ended.code, ended.out.as_str()), (code, ""), "{what}: {}", ended.err);
         assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0, "{what}: nothing is left");
-        told.push_str(&format!("{what}\n{}\n", redact(&ended.err, dir.path())));
+        let mut line = redact(&ended.err, dir.path());
+        // What a broken archive says depends on its bytes, and hashes on what tables say.
+        if let Some((start, _)) = line.split_once("is not a whole .tar.gz archive: ") {
+            line = format!("{start}is not a whole .tar.gz archive: …\n");
+        }
+        told.push_str(&format!("{what}\n{}\n", without_hashes(&line)));
     };
     refused("cut off", "cut.tar.gz", &whole[..whole.len() / 2], 4);
     let mut flipped = whole.clone();

@@ -105,7 +105,10 @@ fn a_system_turn_is_part_of_the_prompts_that_are_rendered_again() {
     edit(&sft.eval(), |record| record["system"] = system.into());
     let golden = dir.path().join("golden/quickstart");
     let error = update(&run, &golden, "first").unwrap_err();
-    assert!(error.exit_code() == 3 && error.to_string().contains("11 of 12 prompts changed"), "{error}");
+    assert!(
+        error.exit_code() == 3 && error.to_string().contains("the prompt bytes changed: 11 of 12 prompts"),
+        "{error}"
+    );
 
     let rows = fs::read(sft.predictions()).unwrap();
     let template = ChatTemplate::qwen2_audio().unwrap().with_system(Some(system));

@@ -1,6 +1,7 @@
 //! `compare`: two runs or predictions files, question by question; or two locks.
 
-use super::{Format, RuleArg, fetch, pretty, print, score};
+use super::score::{self, RuleArg};
+use super::{Format, fetch, pretty, print};
 use crate::error::{Error, Result};
 use crate::report::paired::{self, Request};
 use clap::Args;

@@ -78,20 +78,7 @@ enum Command {
     /// The evaluations of a recipe, and what they need
     Eval(RunArgs),
     /// Scores a predictions file: MMAU JSON with `model_output` or `model_prediction`
-    Score {
-        /// The predictions
-        file: PathBuf,
-        /// How an answer is judged; several, or `all`, make a matrix
-        #[arg(long, value_enum, default_value = "official")]
-        rule: Vec<RuleArg>,
-        /// The questions, when the predictions do not carry them, and to count rows that are missing. Several, which may be other versions, make a
-        /// matrix over the questions that they share with the predictions
-        #[arg(long, value_name = "FILE")]
-        dataset: Vec<PathBuf>,
-        /// How to print it
-        #[arg(long, value_enum, default_value_t = Format::Text)]
-        format: Format,
-    },
+    Score(score::Args),
     /// Get the inputs of a recipe from where it says, verified, into the caches; goes on where it stopped
     Fetch {
         #[command(flatten)]
@@ -129,14 +116,7 @@ enum Command {
     /// Tables and pictures of finished runs, or a page with every sample
     Report(report::Args),
     /// Renders the tables inside pages anew, between `<!-- aqa-bench report RUN… -->` and `<!-- /aqa-bench -->`
-    Splice {
-        /// Pages in Markdown; runs and goldens are named relative to them
-        #[arg(required = true)]
-        pages: Vec<PathBuf>,
-        /// Write nothing; end with exit code 3 when a table is not what its runs give
-        #[arg(long)]
-        check: bool,
-    },
+    Splice(splice::Args),
     /// What cannot be in the numbers that papers and leaderboards printed: every finding of a claims file
     Claims {
         /// A claims file, or the name of a shipped one (default: all shipped ones)
@@ -270,20 +250,6 @@ enum Format {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum RuleArg {
-    /// MMAU's script: token sets
-    Official,
-    /// The option that the text names, by letter or text; nothing is guessed
-    Parsed,
-    /// The answer's text, byte for byte
-    Exact,
-    /// An option's text or letter in `<answer>…</answer>`
-    AnswerTag,
-    /// All of them
-    All,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum DtypeArg {
     Float32,
     Bfloat16,
@@ -331,12 +297,12 @@ fn answer(command: Command) -> Result<()> {
         Command::Verify { recipe, format } => plan::verify(&recipe, format),
         Command::Fetch { recipe, again } => fetch::fetch(&recipe, again),
         Command::Lock { recipe, again } => fetch::lock(&recipe, again),
-        Command::Score { file, rule, dataset, format } => score::run(&file, &rule, &dataset, format),
+        Command::Score(args) => score::run(&args),
         Command::Compare(args) => compare::run(args),
         Command::Identify { file, expect, format } => identify::run(&file, expect.as_deref(), format),
         Command::Prepare { what } => prepare::run(&what),
         Command::Report(args) => report::run(&args),
-        Command::Splice { pages, check } => splice::run(&pages, check),
+        Command::Splice(args) => splice::run(&args),
         Command::Claims { file, format } => claims::run(file.as_deref(), format),
         Command::Check(args) => check::run(&args),
         Command::Bundle(args) => bundle::run(&args),
@@ -381,11 +347,11 @@ fn compute(command: Command) -> Result<()> {
         | Command::Fetch { .. }
         | Command::Lock { .. }
         | Command::Compare(_)
-        | Command::Score { .. }
+        | Command::Score(_)
         | Command::Identify { .. }
         | Command::Prepare { .. }
         | Command::Report(_)
-        | Command::Splice { .. }
+        | Command::Splice(_)
         | Command::Claims { .. }
         | Command::Check(_)
         | Command::Bundle(_)

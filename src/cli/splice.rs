@@ -7,7 +7,20 @@ use crate::report::splice;
 use std::fmt::Write;
 use std::path::PathBuf;
 
-pub(super) fn run(pages: &[PathBuf], check: bool) -> Result<()> {
+/// What `splice` takes.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Args {
+    /// Pages in Markdown; runs and goldens are named relative to them
+    #[arg(required = true)]
+    pages: Vec<PathBuf>,
+    /// Write nothing; end with exit code 3 when a table is not what its runs give
+    #[arg(long)]
+    check: bool,
+}
+
+pub(super) fn run(args: &Args) -> Result<()> {
+    let Args { pages, check } = args;
+    let check = *check;
     // All are rendered before one is written.
     let spliced = pages.iter().map(|page| splice::splice(page)).collect::<Result<Vec<_>>>()?;
     let (mut text, mut stale) = (String::new(), Vec::new());
