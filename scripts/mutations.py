@@ -21,7 +21,7 @@ MUTATIONS = {
     "mel-constant": ("src/audio/mel.rs", [("peak.max(smallest) - 8.0;", "peak.max(smallest) - 7.99;")], ["audio_mel"]),
     "rope-base": (
         "src/model/layers.rs",
-        [("Tensor::from(theta as f32)", "Tensor::from(1.01 * theta as f32)")],
+        [("f64::from(theta as f32)", "f64::from(1.01 * theta as f32)")],
         ["parity_model"],
     ),
     "ddof": ("src/train/advantage.rs", [("/ (n - 1.0).max(1.0);", "/ n;")], ["parity_train"]),

@@ -76,6 +76,8 @@ fn escape(text: &str) -> String {
             '<' => out.push_str("\\textless{}"),
             '>' => out.push_str("\\textgreater{}"),
             '\n' | '\r' => out.push(' '),
+            // Two hyphens would become a dash.
+            '-' if out.ends_with('-') => out.push_str("{}-"),
             c => out.push(c),
         }
     }
@@ -95,6 +97,6 @@ mod tests {
     #[test]
     fn special_characters_are_escaped() {
         assert_eq!(escape("50% & <2>_{x}"), "50\\% \\& \\textless{}2\\textgreater{}\\_\\{x\\}");
-        assert_eq!(prose("see `a_b` #1"), "see \\texttt{a\\_b} \\#1");
+        assert_eq!(prose("see `a_b --c` #1"), "see \\texttt{a\\_b -{}-c} \\#1");
     }
 }
