@@ -9,6 +9,7 @@ use crate::data::versions;
 use crate::error::Result;
 use crate::pins::Sha256;
 use crate::recipe::Rule;
+use crate::score::Bounds;
 use indexmap::{IndexMap, IndexSet};
 
 /// A rule in a few words. MMAU's evaluation.py is as it has been since commit 7468292 of 2025-01-29.
@@ -72,6 +73,7 @@ pub(super) fn caption(entries: &[Entry<'_>], rows: &[Row], groups: &[Summary]) -
     lines.extend(by_rows(entries, |e| hearing(&e.eval.record)));
     lines.extend(by_rows(entries, |e| origin(e.run)));
     lines.extend(entries.iter().filter_map(withheld));
+    lines.extend(entries.iter().filter_map(bounds));
     lines.push(
         "Of the questions asked, every one is correct, wrong, without an answer, or failed (no usable clip, engine error); \
          missing are questions that the predictions lack. Cropped: clips cut at 30 s. Truncated: completions that stopped \
@@ -166,6 +168,24 @@ fn withheld(entry: &Entry<'_>) -> Option<String> {
     Some(format!(
         "{}: the answers are withheld, so nothing is scored here. `{}/predictions.json` has {} of {} predictions, {} of them no answer and {} failed: {whole}.",
         entry.label, entry.eval.folder, record.asked, record.questions, known.no_answer, known.failed
+    ))
+}
+
+/// What the accuracy would be with the questions that have no usable prediction, where there are such.
+fn bounds(entry: &Entry<'_>) -> Option<String> {
+    let score = entry.eval.score.as_ref()?;
+    let Bounds { strict, best, .. } = score.bounds()?;
+    Some(format!(
+        "{}: {} missing and {} failed. With the missing ones as not correct {:.2} ({}/{}), with all of these as correct {:.2} ({}/{}).",
+        entry.label,
+        score.ledger.missing,
+        score.ledger.failed,
+        strict.accuracy,
+        strict.correct,
+        strict.total,
+        best.accuracy,
+        best.correct,
+        best.total,
     ))
 }
 
