@@ -80,6 +80,30 @@ fn a_partial_evaluation_is_marked_and_does_not_compete() {
 }
 
 #[test]
+fn a_row_with_missing_predictions_is_marked_does_not_compete_and_is_in_no_mean() {
+    let dir = tempdir().unwrap();
+    let mut spec = quickstart();
+    let evals = ["start", "sft", "grpo"].map(str::to_owned).to_vec();
+    spec.groups = vec![Group { name: "all".into(), label: "All three".into(), evals }];
+    let run = write(dir.path().join("r"), &spec);
+    // Of twelve, the best row answered two, both right.
+    let folder = load::run(&run).unwrap().evals[2].folder.clone();
+    edit(&run.join(folder).join("score.json"), |score| {
+        (score["total"], score["correct"], score["accuracy"]) = (2.into(), 2.into(), 100.0.into());
+        score["ledger"] = serde_json::json!({"wrong": 0, "no_answer": 0, "missing": 10, "failed": 0});
+        score["task"] = serde_json::json!({"sound": {"total": 2, "correct": 2, "accuracy": 100.0}});
+        (score["difficulty"], score["sub-category"]) = (serde_json::json!({}), serde_json::json!({}));
+    });
+    let text = render(&[run], Format::Markdown).unwrap();
+    let line = |label: &str| text.lines().find(|l| l.starts_with(&format!("| {label}"))).unwrap().to_owned();
+    assert!(line("GRPO").contains("(partial: 2 of 12)") && line("GRPO").contains("100.00"), "{}", line("GRPO"));
+    assert!(!line("GRPO").contains("**") && line("SFT").contains("**41.67**"), "{text}");
+    assert!(text.contains("do not compete") && !text.contains("All three: mean"), "{text}");
+    assert!(text.contains("All three has no rows of mean and spread: 10 predictions of GRPO"), "{text}");
+    assert!(text.contains("10 missing and 0 failed. With the missing ones as not correct 16.67 (2/12)"), "{text}");
+}
+
+#[test]
 fn unfinished_and_contradicting_runs_are_refused_by_name() {
     let dir = tempdir().unwrap();
     let run = write(dir.path().join("r"), &quickstart());

@@ -115,7 +115,9 @@ fn compiled(dir: &Path, tables: &[String]) -> Option<Result<u64, String>> {
 #[test]
 fn a_tex_takes_the_tables() {
     let dir = tempdir().unwrap();
-    let mut runs = vec![write(dir.path().join("q"), &quickstart())];
+    let mut spec = quickstart();
+    (spec.evals[1].label, spec.evals[2].label) = ("[ours] \\SFT{", "*GRPO* 50% #1 a_b^c ~ & --x");
+    let mut runs = vec![write(dir.path().join("q"), &spec)];
     runs.extend(real(dir.path().join("r")));
     let tables = [render(&runs, Format::Latex).unwrap(), render_breakdowns(&runs, Format::Latex).unwrap()];
     match compiled(dir.path(), &tables) {

@@ -66,6 +66,17 @@ fn windows_lines_stay_windows_lines_and_breakdowns_can_be_asked_for() {
 #[test]
 fn a_page_that_cannot_be_spliced_is_refused_with_its_line_and_left_alone() {
     let cases = [
+        (
+            "<!-- aqa-bench report runs/r -->\n<!-- /aqa-bench -->\n  <!-- aqa-bench report runs/r -->\n",
+            2,
+            "page.md:3: expected",
+        ),
+        (
+            "<!-- aqa-bench reports runs/r -->\n<!-- /aqa-bench -->\n",
+            2,
+            "page.md:1: expected <!-- aqa-bench report RUN",
+        ),
+        ("```\n<!-- aqa-bench report runs/r -->\n<!-- /aqa-bench -->\n```\n", 2, "page.md: expected lines such as"),
         ("no block\n", 2, "page.md: expected lines such as <!-- aqa-bench report runs/quickstart -->"),
         ("a\n<!-- aqa-bench report runs/r -->\nold\n", 2, "page.md:2: expected <!-- /aqa-bench -->"),
         ("<!-- aqa-bench report runs/r\nold\n<!-- /aqa-bench -->\n", 2, "page.md:1: expected --> at the end"),

@@ -61,6 +61,11 @@ impl RunFolder {
         self.0.join("recipe")
     }
 
+    /// A file that says that [`Self::recipe`] was made by a run, so that a run may change it.
+    pub fn recipe_mark(&self) -> PathBuf {
+        self.0.join(".recipe")
+    }
+
     /// `report/`.
     pub fn report(&self) -> PathBuf {
         self.0.join("report")

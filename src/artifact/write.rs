@@ -19,11 +19,22 @@ pub fn create(path: &Path, bytes: &[u8]) -> Result<()> {
     replace(path, bytes)
 }
 
-/// Writes a file, in place of an older one if there is one.
+/// Writes a file, in place of an older one if there is one. A link is followed; what is no file (a terminal, a pipe, `/dev/stdout`) is written to.
 ///
 /// # Errors
 /// As [`create`], except that an existing file is replaced. The older file stays whole when writing fails.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    match (path.symlink_metadata(), fs::metadata(path)) {
+        (_, Ok(found)) if !found.is_file() && !found.is_dir() => {
+            let written = File::options().write(true).open(path).and_then(|mut file| file.write_all(bytes));
+            return written.map_err(|e| failed("write", path, &e));
+        }
+        (Ok(link), Ok(_)) if link.is_symlink() => {
+            let target = fs::canonicalize(path).map_err(|e| failed("write", path, &e))?;
+            return replace(&target, bytes);
+        }
+        _ => {}
+    }
     let folder = parent(path);
     fs::create_dir_all(&folder).map_err(|e| failed("make the folder", &folder, &e))?;
     let partial = partial_name(path)?;
@@ -103,6 +114,26 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "second");
         let names: Vec<_> = fs::read_dir(path.parent().unwrap()).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(names, ["score.json"], "no temporary file stays");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_a_link_and_a_device_a_device() {
+        use std::os::unix::fs::{FileTypeExt, symlink};
+        let dir = tempfile::tempdir().unwrap();
+        let (target, link) = (dir.path().join("target"), dir.path().join("link"));
+        fs::write(&target, "old").unwrap();
+        symlink(&target, &link).unwrap();
+        replace(&link, b"new").unwrap();
+        assert_eq!(fs::read_to_string(&target).unwrap(), "new");
+        assert!(link.symlink_metadata().unwrap().is_symlink());
+
+        // A copy of /dev/null's behaviour without touching it: writing through a link to it must leave it what it is.
+        let null = dir.path().join("null");
+        symlink("/dev/null", &null).unwrap();
+        replace(&null, b"gone").unwrap();
+        assert!(fs::metadata(&null).unwrap().file_type().is_char_device());
+        assert!(null.symlink_metadata().unwrap().is_symlink());
     }
 
     #[test]

@@ -192,9 +192,9 @@ struct ReplayArgs {
     /// The recipe that the run was made by (default: where it lay then)
     #[arg(long, value_name = "FILE")]
     recipe: Option<PathBuf>,
-    /// Where to compute: cpu, cuda or cuda:N
-    #[arg(long, default_value = "cpu")]
-    device: String,
+    /// Where to compute: cpu, cuda or cuda:N (default: where the run did)
+    #[arg(long)]
+    device: Option<String>,
     /// Threads to compute with (default: as many as the run did)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..1024))]
     threads: Option<u64>,

@@ -34,11 +34,11 @@ pub(super) fn plan(args: &RecipeArgs, memory: Option<&str>, format: Format) -> R
     }
 }
 
-/// A size of memory: a number of bytes, or with kB, MB, GB (powers of ten), KiB, MiB, GiB (powers of two) behind it.
+/// A size of memory: a number with B, kB, MB, GB (powers of ten), KiB, MiB, GiB (powers of two) behind it.
 fn bytes(text: &str) -> Result<u64> {
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let factor = match text[digits..].trim() {
-        "" | "B" => Some(1.0),
+        "B" => Some(1.0),
         "kB" | "KB" => Some(1e3),
         "MB" => Some(1e6),
         "GB" => Some(1e9),

@@ -14,7 +14,9 @@ pub(super) fn run(args: &ReplayArgs) -> Result<()> {
     let folder = RunFolder::new(&args.run);
     let manifest = read::manifest(&folder)?;
     let recipe = recipe_file(args, &manifest)?;
-    let device = device::parse(&args.device)?;
+    let then = manifest.provenance.device.as_str();
+    let there = if then.starts_with("cuda") { "cuda" } else { "cpu" };
+    let device = device::parse(args.device.as_deref().unwrap_or(there))?;
     let threads = args.threads.unwrap_or(manifest.provenance.threads.unsigned_abs());
     tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
     let (plan, place) = planned(args, &manifest, &folder, recipe)?;
@@ -27,7 +29,12 @@ pub(super) fn run(args: &ReplayArgs) -> Result<()> {
     if replay.same() {
         return Ok(());
     }
-    Err(Error::difference(format!("{}: question {} came out otherwise than on record", stage.name, args.id)))
+    let now = device::describe(device);
+    let elsewhere = match now.split(':').next() == then.split(':').next() {
+        true => String::new(),
+        false => format!(" (the run computed on {then}, this on {now}: rounding differs)"),
+    };
+    Err(Error::difference(format!("{}: question {} came out otherwise than on record{elsewhere}", stage.name, args.id)))
 }
 
 /// The recipe that the run was made by: named by the caller, or where the run says it lay.

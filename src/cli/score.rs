@@ -31,7 +31,7 @@ pub(super) enum RuleArg {
     Official,
     /// The option that the text names, by letter or text; nothing is guessed
     Parsed,
-    /// The answer's text, byte for byte
+    /// The answer's text, byte for byte but for white space around it
     Exact,
     /// An option's text or letter in `<answer>…</answer>`
     AnswerTag,

@@ -25,10 +25,23 @@ pub(super) fn keep(recipe: &Recipe, folder: &RunFolder) -> Result<()> {
             return Ok(());
         }
     }
-    if at.exists() {
-        std::fs::remove_dir_all(&at).map_err(|e| failed("remove the folder", &at, &e))?;
+    let mark = folder.recipe_mark();
+    if at.exists() && !mark.exists() {
+        return Err(Error::request(format!(
+            "{}: expected nothing there, or the recipe that an earlier run kept, found files of somebody else (name another run folder with --run-dir)",
+            at.display()
+        )));
     }
-    files.iter().try_for_each(|(name, bytes)| write::replace(&at.join(name), bytes))
+    write::replace(&mark, b"")?;
+    // The recipe may be read from this very folder: what is new is written before what is old goes.
+    files.iter().try_for_each(|(name, bytes)| write::replace(&at.join(name), bytes))?;
+    for entry in there(&at).into_iter().flatten() {
+        if !files.contains_key(&*entry.file_name().to_string_lossy()) {
+            let path = entry.path();
+            std::fs::remove_file(&path).map_err(|e| failed("remove", &path, &e))?;
+        }
+    }
+    Ok(())
 }
 
 fn there(at: &Path) -> Option<Vec<std::fs::DirEntry>> {
@@ -87,6 +100,14 @@ mod tests {
         let recipe = crate::recipe::load(&path, &["data.dir=.".into()]).unwrap();
         let folder = RunFolder::new(dir.path().join("run"));
         fs::create_dir_all(folder.recipe()).unwrap();
+        fs::write(folder.recipe().join("older.yaml"), "").unwrap();
+        let error = keep(&recipe, &folder).unwrap_err();
+        assert!(error.exit_code() == 2 && error.to_string().contains("files of somebody else"), "{error}");
+        assert_eq!(names(&folder.recipe()), ["older.yaml"], "what is not ours stays");
+
+        fs::remove_file(folder.recipe().join("older.yaml")).unwrap();
+        fs::remove_dir(folder.recipe()).unwrap();
+        keep(&recipe, &folder).unwrap();
         fs::write(folder.recipe().join("older.yaml"), "").unwrap();
         keep(&recipe, &folder).unwrap();
         assert_eq!(names(&folder.recipe()), ["mmau-clips.yaml", "quickstart.lock", "quickstart.yaml"]);

@@ -38,9 +38,8 @@ pub(super) fn of(entries: &[Entry<'_>]) -> Vec<Breakdown> {
     let columns: Vec<String> = scored
         .iter()
         .map(|(entry, _)| {
-            let record = &entry.eval.record;
-            let partial = format!(" (partial: {} of {})", record.asked, record.questions);
-            format!("{}{}", entry.label, if record.asked < record.questions { partial.as_str() } else { "" })
+            let partial = entry.eval.part().map(|[some, all]| format!(" (partial: {some} of {all})"));
+            format!("{}{}", entry.label, partial.unwrap_or_default())
         })
         .collect();
     [("difficulty", sorted(difficulty, difficulty_order)), ("sub-category", sorted(sub_category, task_order))]
@@ -48,6 +47,21 @@ pub(super) fn of(entries: &[Entry<'_>]) -> Vec<Breakdown> {
         .filter(|(_, rows)| !rows.is_empty())
         .map(|(by, rows)| Breakdown { by: by.into(), columns: columns.clone(), rows })
         .collect()
+}
+
+/// The lines of a table's caption that are about its breakdowns too: rows, columns and counts that these do not have are left out.
+pub(super) fn caption(lines: &[String]) -> Vec<String> {
+    const OTHERS: [&str; 6] = [
+        "Of the questions asked, every one",
+        "Computed rows follow",
+        "The other computed rows",
+        "Quoted rows are",
+        "The rows of ",
+        "Small figures",
+    ];
+    let average = " Average is the share of all questions, not the mean of the columns. Bold: the best measured value of a column";
+    let kept = lines.iter().filter(|line| !OTHERS.iter().any(|start| line.starts_with(start)));
+    kept.map(|line| line.replace(average, " Bold: the best of a line")).collect()
 }
 
 fn lines(
@@ -65,8 +79,7 @@ fn lines(
             source: String::new(),
             cells: names.iter().map(|n| cells(score).get(*n).and_then(|c| counted(c.correct, c.total))).collect(),
             ledger: None,
-            partial: (entry.eval.record.asked < entry.eval.record.questions)
-                .then_some([entry.eval.record.asked, entry.eval.record.questions]),
+            partial: entry.eval.part(),
             note: None,
         })
         .collect();

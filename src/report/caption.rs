@@ -1,7 +1,7 @@
 //! What stands around a table: its heading, how its numbers came to be, and rows held against claims.
 
 use super::claims::Claim;
-use super::group::Summary;
+use super::group::{self, Summary};
 use super::load::Run;
 use super::table::{Entry, Kind, Row};
 use crate::artifact::{EvalRecord, Hearing};
@@ -81,6 +81,7 @@ pub(super) fn caption(entries: &[Entry<'_>], rows: &[Row], groups: &[Summary]) -
             .into(),
     );
     lines.extend(groups.iter().map(Summary::in_words));
+    lines.extend(group::lacking(entries));
     if rows.iter().filter(|r| r.kind == Kind::Computed).count() > 4 * groups.len() {
         let others = if groups.is_empty() { "Computed rows" } else { "The other computed rows" };
         lines

@@ -77,6 +77,9 @@ pub(super) fn summaries(entries: &[Entry<'_>], columns: &[String]) -> Result<Vec
                 |name: &String| entries.iter().find(|e| std::ptr::eq(e.run, entry.run) && e.eval.record.name == *name);
             // Those on another data set have their rows there.
             let Some(members) = group.evals.iter().map(member).collect::<Option<Vec<_>>>() else { continue };
+            if members.iter().any(|m| missing(m) > 0) {
+                continue;
+            }
             let values: Vec<Option<f64>> = members.iter().map(|m| percent(m, "average")).collect();
             let Some(values) = values.into_iter().collect::<Option<Vec<f64>>>() else { continue };
             let best = (1..values.len()).fold(0, |best, i| if values[i] > values[best] { i } else { best });
@@ -84,7 +87,6 @@ pub(super) fn summaries(entries: &[Entry<'_>], columns: &[String]) -> Result<Vec
                 let values: Option<Vec<f64>> = members.iter().map(|m| percent(m, column)).collect();
                 Some((column.clone(), Spread::of(&values?, best)?))
             };
-            let partial = members.iter().map(|m| &m.eval.record).find(|r| r.asked < r.questions);
             out.push(Summary {
                 name: group.name.clone(),
                 label: group.label.clone(),
@@ -93,11 +95,32 @@ pub(super) fn summaries(entries: &[Entry<'_>], columns: &[String]) -> Result<Vec
                 columns: columns.iter().filter_map(spread).collect(),
                 best: members[best].label.clone(),
                 optimism: optimism(&members)?,
-                partial: partial.map(|r| [r.asked, r.questions]),
+                partial: members.iter().find_map(|m| m.eval.part()),
             });
         }
     }
     Ok(out)
+}
+
+/// Questions that the predictions of a row lack.
+fn missing(entry: &Entry<'_>) -> u64 {
+    entry.eval.score.as_ref().map_or(0, |score| score.ledger.missing)
+}
+
+/// Groups that have no rows, since predictions of one of theirs are missing: a mean of rows on different questions would look like one on the same.
+pub(super) fn lacking(entries: &[Entry<'_>]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for entry in entries.iter().filter(|entry| missing(entry) > 0) {
+        for group in entry.run.groups.iter().filter(|group| group.evals.contains(&entry.eval.record.name)) {
+            lines.push(format!(
+                "{} has no rows of mean and spread: {} predictions of {} are missing.",
+                group.label,
+                missing(entry),
+                entry.label
+            ));
+        }
+    }
+    lines
 }
 
 /// What choosing the best of rows adds, from their verdicts by question.

@@ -2,7 +2,7 @@
 
 use crate::artifact::EvalRecord;
 use crate::data::{Example, mmau};
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Error, Kind, Result};
 use crate::pins::Sha256;
 use crate::prompt::{self, ChatTemplate};
 use crate::recipe::{PromptStyle, Rule};
@@ -17,13 +17,14 @@ pub type Verdicts = IndexMap<String, Verdict>;
 /// Reads `predictions.json`: MMAU rows with the predictions in [`Example::row`].
 ///
 /// # Errors
-/// Exit code 4: it cannot be read. Exit code 2: it is no list of MMAU rows, or an id is there twice.
+/// Exit code 4: it cannot be read, it is no list of MMAU rows, or an id is there twice: it is a file that a run left.
 pub fn predictions(path: &Path) -> Result<Vec<Example>> {
     let bytes = std::fs::read(path).inputs(|| format!("cannot read {}", path.display()))?;
-    let rows = mmau::from_slice(&bytes, &path.display().to_string(), Path::new(""))?;
+    let rows = mmau::from_slice(&bytes, &path.display().to_string(), Path::new(""))
+        .map_err(|e| if e.kind() == Kind::Request { Error::inputs(e.to_string()) } else { e })?;
     let mut ids = BTreeSet::new();
     match rows.iter().find(|r| !ids.insert(r.id.as_str())) {
-        Some(row) => Err(Error::request(format!("{}: question {} is there twice", path.display(), row.id))),
+        Some(row) => Err(Error::inputs(format!("{}: question {} is there twice", path.display(), row.id))),
         None => Ok(rows),
     }
 }

@@ -49,6 +49,13 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
+    /// Questions that have a prediction and questions of the data set, where these differ: not all were asked, or predictions are missing.
+    pub fn part(&self) -> Option<[u64; 2]> {
+        let missing = self.score.as_ref().map_or(0, |score| score.ledger.missing);
+        let answered = self.record.asked.saturating_sub(missing);
+        (answered < self.record.questions).then_some([answered, self.record.questions])
+    }
+
     /// The score, where there must be one.
     ///
     /// # Errors

@@ -35,11 +35,23 @@ pub fn splice(page: &Path) -> Result<Spliced> {
     let newline = if old.contains("\r\n") { "\r\n" } else { "\n" };
     let mut out = Spliced { text: String::with_capacity(old.len()), stale: Vec::new(), blocks: 0 };
     let mut lines = old.split_inclusive('\n').enumerate();
+    let mut fenced = false;
     while let Some((index, line)) = lines.next() {
         out.text += line;
-        let Some(arguments) = line.trim_end().strip_prefix(BEGIN) else { continue };
+        // What stands in a block of code is shown, not meant.
+        fenced ^= line.trim_start().starts_with("```") || line.trim_start().starts_with("~~~");
         let at = format!("{name}:{}", index + 1);
         let bad = |what: &str| Error::request(format!("{at}: {what}"));
+        let Some(arguments) = line.trim_end().strip_prefix(BEGIN).filter(|_| !fenced) else {
+            let looks_like_one = ["<!-- aqa-bench", "<!-- /aqa-bench", "<!--aqa-bench", "<!--/aqa-bench"];
+            if !fenced && looks_like_one.iter().any(|start| line.trim_start().starts_with(start)) {
+                let (found, begin) = (line.trim_end(), format!("{BEGIN}RUN… -->"));
+                return Err(bad(&format!(
+                    "expected {begin} or, behind it, {END}, at the beginning of a line, found {found:?}"
+                )));
+            }
+            continue;
+        };
         let arguments = arguments.strip_suffix("-->").ok_or_else(|| bad("expected --> at the end of the line"))?;
         let mut before = String::new();
         let end = loop {

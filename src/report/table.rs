@@ -197,7 +197,7 @@ fn measured(entry: &Entry<'_>, columns: &[String]) -> Row {
         source: if record.file.is_some() { "from a file".into() } else { String::new() },
         cells: cells.collect(),
         ledger: Some(RowLedger { wrong, no_answer, missing, failed, cropped, truncated }),
-        partial: (record.asked < record.questions).then_some([record.asked, record.questions]),
+        partial: entry.eval.part(),
         note: None,
     }
 }

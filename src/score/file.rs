@@ -4,6 +4,7 @@ use super::{Judged, Score, Verdict, judge, ordinary, score_rows};
 use crate::data::mmau::{self, PREDICTIONS as KEYS, Place};
 use crate::data::{Example, Problems, Row, id_of};
 use crate::error::{Context, Error, Result};
+use crate::progress::say;
 use crate::recipe::Rule;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
@@ -52,7 +53,7 @@ pub(super) fn score_slice(bytes: &[u8], name: &str, rule: Rule, dataset: Option<
         dataset.map(|(_, examples)| examples.iter().map(|e| (e.id.as_str(), e)).collect());
     let rows = answered(bytes, name)?;
     let mut problems = Problems::of(name);
-    let (mut seen, mut other_version) = (HashMap::new(), false);
+    let (mut seen, mut other_version, mut answers) = (HashMap::new(), false, 0);
     let mut judged = Vec::with_capacity(rows.len());
     for (index, object) in rows.iter().enumerate() {
         let place = Place(index, object);
@@ -61,6 +62,7 @@ pub(super) fn score_slice(bytes: &[u8], name: &str, rule: Rule, dataset: Option<
             (Some(known), Some((file, _))) => {
                 let known = known.get(id.as_str()).copied();
                 other_version |= known.is_none_or(|example| differing(object, &example.row).is_some());
+                answers += u64::from(known.is_some_and(|example| another_answer(object, example)));
                 known.map(Some).ok_or(format!("id: {id:?} is no question of {file}"))
             }
             _ => Ok(None),
@@ -87,6 +89,9 @@ pub(super) fn score_slice(bytes: &[u8], name: &str, rule: Rule, dataset: Option<
     if judged.is_empty() {
         return Err(none(name, rows.len()));
     }
+    if let Some((file, _)) = dataset {
+        tell(name, answers, file);
+    }
     let asked = dataset.map_or(rows.len(), |(_, examples)| examples.len());
     let missing = (asked - judged.len()) as u64;
     let rows = judged.iter().map(|(facts, verdict)| facts.judged(*verdict));
@@ -102,11 +107,12 @@ pub fn predictions(bytes: &[u8], name: &str, dataset: &str, examples: &[Example]
     let known: HashMap<&str, &Example> = examples.iter().map(|e| (e.id.as_str(), e)).collect();
     let rows = answered(bytes, name)?;
     let mut problems = Problems::of(name);
-    let (mut seen, mut found) = (HashMap::new(), HashMap::new());
+    let (mut seen, mut found, mut answers) = (HashMap::new(), HashMap::new(), 0);
     for (index, object) in rows.iter().enumerate() {
         let (place, row) = (Place(index, object), Row(object));
         let read = id_of(&row, &place, &mut seen).and_then(|id| {
             let example = known.get(id.as_str()).ok_or(format!("id: {id:?} is no question of data set {dataset}"))?;
+            answers += u64::from(another_answer(object, example));
             same(object, &example.row).map_err(|e| {
                 format!("{e} (predictions made on another version of the data set? `aqa-bench identify FILE` tells)")
             })?;
@@ -121,7 +127,23 @@ pub fn predictions(bytes: &[u8], name: &str, dataset: &str, examples: &[Example]
     if found.is_empty() {
         return Err(none(name, rows.len()));
     }
+    tell(name, answers, dataset);
     Ok(found)
+}
+
+/// Whether a row brings a right answer of its own, and it is not the data set's.
+fn another_answer(row: &Map<String, Value>, example: &Example) -> bool {
+    row.get("answer")
+        .and_then(Value::as_str)
+        .is_some_and(|own| Some(own) != example.answer.as_deref() && !own.is_empty())
+}
+
+/// Says that answers were taken from the data set though the file has others: versions of a data set may differ in nothing else.
+fn tell(name: &str, answers: u64, dataset: &str) {
+    if answers > 0 {
+        let rows = if answers == 1 { "1 row has".to_owned() } else { format!("{answers} rows have") };
+        say(format_args!("{name}: {rows} another right answer than {dataset}, whose answers are used"));
+    }
 }
 
 /// The rows of a predictions file with what a verdict depends on.

@@ -1,6 +1,6 @@
 //! `replay`: a sample of a finished run comes out again, and what was changed is told.
 
-use crate::folder::{TINY, copy, done, json, lines, reference};
+use crate::folder::{TINY, copy, done, json, lines, reference, reproduce};
 use crate::program::{Said, aqa};
 use serde_json::Value;
 use std::fs;
@@ -35,6 +35,20 @@ fn every_sample_of_a_run_comes_out_again() {
     let id = lines(&done(run, &evals[0]).join("samples.jsonl"))[0]["id"].as_str().unwrap().to_owned();
     let text = replay(run, &evals[0], &id, &[]).succeeds();
     assert!(text.contains("output    same: ") && text.contains("verdict   same: "), "{text}");
+}
+
+#[test]
+fn a_system_turn_of_the_evaluation_is_in_the_prompt_again() {
+    let dir = tempdir().unwrap();
+    let run = dir.path().join("run");
+    copy(reference(), &run);
+    reproduce(TINY, &run, &["--set", "eval.after-sft.system=You listen to what is there."]).succeeds();
+    let prompt = |run: &Path| lines(&done(run, "after-sft").join("samples.jsonl"))[0].clone();
+    let manifest = json(&run.join("manifest.json"));
+    let state = manifest["stages"].as_array().unwrap().iter().find(|s| s["name"] == "after-sft").unwrap();
+    let sample = lines(&run.join(state["folder"].as_str().unwrap()).join("samples.jsonl"))[0].clone();
+    assert_ne!(sample["prompt_sha256"], prompt(reference())["prompt_sha256"], "the turn is in the prompt");
+    replay(&run, "after-sft", sample["id"].as_str().unwrap(), &[]).succeeds();
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! A comparison as text.
 
 use super::{Accuracy, ByTask, Comparison, Flip};
-use crate::score::Verdict;
 use std::fmt::Write;
 
 impl Comparison {
@@ -66,21 +65,12 @@ impl Comparison {
         }
         put(format_args!(""));
         for Flip { id, task, before, after, .. } in self.flips.iter().take(shown) {
-            put(format_args!("{id} ({task}): {} → {}", word(*before), word(*after)));
+            put(format_args!("{id} ({task}): {} → {}", before.in_words(), after.in_words()));
         }
         if self.flips.len() > shown {
             put(format_args!("and {} more (--flips N shows N, --format json all)", self.flips.len() - shown));
         }
         out
-    }
-}
-
-fn word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Correct => "correct",
-        Verdict::Wrong => "wrong",
-        Verdict::NoAnswer => "no answer",
-        Verdict::Failed => "failed",
     }
 }
 

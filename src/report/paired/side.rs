@@ -59,6 +59,13 @@ pub(super) fn of_run(run: &Run, eval: &Evaluation, rule: Rule, asked_for: bool) 
         let way_out = format!("say --rule {} to have both judged by it", record.rule);
         return Err(Error::request(format!("{name}: it was scored by the rule {} ({way_out})", record.rule)));
     }
+    if rule == Rule::AnswerTag && !matches!(record.extract.as_str(), "" | "whole") {
+        let way_out = "compare by official, parsed or exact";
+        return Err(Error::request(format!(
+            "{name}: its answers were taken by `{}`, so no tag is left for the rule answer-tag ({way_out})",
+            record.extract
+        )));
+    }
     let folder = RunFolder::new(&run.from).folder(&eval.folder);
     let failed: BTreeSet<String> = if folder.samples().exists() {
         let samples = read::samples(&folder)?.rows.into_iter();

@@ -2,7 +2,7 @@
 
 use super::lines::{self, Lines, Series, smooth};
 use super::{About, Figure, file_name, run_name};
-use crate::artifact::{RunFolder, StageState, Step, jsonl, read};
+use crate::artifact::{EvalRecord, RunFolder, StageState, Step, jsonl, read};
 use crate::error::Result;
 use crate::report::load::{Evaluation, Run};
 use crate::score::stats;
@@ -18,7 +18,7 @@ type Value = fn(&Step) -> Option<f64>;
 /// One curve of a panel: its name in the legend, and what it is of.
 type Curve = (&'static str, Value);
 /// Checkpoints that may share a curve: their stage, their questions' hash and number.
-type Measured<'a> = (&'a str, &'a str, u64);
+type Measured<'a> = ((&'a str, &'a str, u64), String);
 
 /// A panel of curves: its file's name, title, y axis, curves.
 struct Panel {
@@ -152,18 +152,26 @@ fn checkpoints(run_name: &str, run: &Run) -> Option<Figure> {
     let mut curves: IndexMap<Measured<'_>, Vec<(u64, &Evaluation)>> = IndexMap::new();
     for eval in &run.evals {
         if let (Some(policy), true) = (&eval.record.policy, eval.score.as_ref().is_some_and(|s| s.total > 0)) {
-            let key = (policy.stage.as_str(), eval.record.dataset_sha256.as_str(), eval.record.asked);
+            let EvalRecord { rule, prompt, decoding, extract, system, .. } = &eval.record;
+            let system = system.as_ref().map_or_else(String::new, |system| format!(", behind {system:?}"));
+            let how = format!("by {rule}, prompt {prompt}{system}, {decoding}, answers taken by {extract}");
+            let key = ((policy.stage.as_str(), eval.record.dataset_sha256.as_str(), eval.record.asked), how);
             curves.entry(key).or_default().push((policy.step, eval));
         }
     }
     let mut series = Vec::new();
-    for ((stage, _, asked), mut evals) in curves {
+    let mut several: IndexMap<_, usize> = IndexMap::new();
+    curves.keys().for_each(|(what, _)| *several.entry(*what).or_default() += 1);
+    for ((what, how), mut evals) in curves {
+        let (stage, _, asked) = what;
+        // Where one checkpoint was measured in several ways, each has its curve.
+        let how = if several[&what] > 1 { format!(", {how}") } else { String::new() };
         evals.sort_by_key(|(step, _)| *step);
         if evals.first().map(|e| e.0) == evals.last().map(|e| e.0) {
             continue;
         }
         let mut one = Series {
-            label: format!("{stage} on {} ({asked} questions)", evals[0].1.record.dataset),
+            label: format!("{stage} on {} ({asked} questions){how}", evals[0].1.record.dataset),
             ..Series::default()
         };
         for (step, score) in evals.iter().filter_map(|(step, eval)| Some((*step as f64, eval.score.as_ref()?))) {

@@ -51,8 +51,7 @@ pub(super) fn run(ctx: &Context<'_>, job: &Job<'_>, partial: &Path) -> Result<()
     let questions = examples.len();
     examples.truncate(job.limit.unwrap_or(questions));
     check(job.eval, &examples)?;
-    let mut policy = ctx.load_policy(job.policy, ctx.device)?;
-    policy.template = policy.template.with_system(job.eval.system.as_deref());
+    let policy = load(ctx, job)?;
     let filters = Filters::resolve(&job.eval.decoding, &policy.generation_config)?;
     let hearing = listen(job.eval, &policy, &examples, &ctx.clips)?;
 
@@ -95,6 +94,13 @@ pub(super) fn run(ctx: &Context<'_>, job: &Job<'_>, partial: &Path) -> Result<()
     let withheld = || format!("{} predictions written; the answers are withheld", examples.len());
     progress.finish(&score.map_or_else(withheld, |score| score.in_words()));
     Ok(())
+}
+
+/// The policy that is evaluated, its template with the system turn of the evaluation.
+fn load(ctx: &Context<'_>, job: &Job<'_>) -> Result<Checkpoint> {
+    let mut policy = ctx.load_policy(job.policy, ctx.device)?;
+    policy.template = policy.template.with_system(job.eval.system.as_deref());
+    Ok(policy)
 }
 
 /// Refuses before anything is computed what could be neither scored nor handed in: where all answers are withheld there is no score, where

@@ -2,7 +2,7 @@
 
 use super::super::Context;
 use super::super::feed::Clips;
-use super::{Job, Reader, answer};
+use super::{Job, Reader, answer, load};
 use crate::artifact::layout::StageFolder;
 use crate::artifact::{Sample, read};
 use crate::error::{Error, Result};
@@ -55,7 +55,7 @@ pub fn replay(plan: &Plan, run: &Path, device: Device, stage: &Stage, id: &str) 
         let hint = near.map_or_else(String::new, |near| format!(" (did you mean {near}?)"));
         return Err(Error::request(format!("--id {id}: no question that {} asked{hint}", stage.name)));
     };
-    let policy = ctx.load_policy(policy, device)?;
+    let policy = load(&ctx, &job)?;
     let filters = Filters::resolve(&eval.decoding, &policy.generation_config)?;
     let ask = |batch: std::ops::Range<usize>| -> Result<Sample> {
         let questions = &examples[batch];
