@@ -232,3 +232,18 @@ fn real_predictions_get_the_published_scores() {
         assert_eq!(json["total"], 1000);
     }
 }
+
+#[test]
+fn answers_that_differ_from_the_data_sets_are_told_and_the_data_sets_are_used() {
+    let dir = tempdir().unwrap();
+    let questions = dir.path().join("q.json");
+    fs::write(&questions, questions_text(6)).unwrap();
+    let file = predictions(&dir, "p.json", |rows| rows[0]["answer"] = rows[0]["choices"][1].clone());
+    let said = aqa(["score", &file, "--dataset", questions.to_str().unwrap()]);
+    assert!(said.err.contains("1 row has another right answer than") && said.err.contains("q.json"), "{}", said.err);
+    assert!(said.succeeds().contains("4 of 6 questions"));
+    let same = predictions(&dir, "s.json", |_| ());
+    let said = aqa(["score", &same, "--dataset", questions.to_str().unwrap()]);
+    assert_eq!(said.err, "");
+    said.succeeds();
+}
