@@ -101,6 +101,7 @@ fn a_bundle_has_what_a_reader_needs_and_nothing_that_must_not_leave() {
     assert_eq!(text(&files, "command.txt"), "aqa-bench reproduce 'recipes/a b.yaml'\n");
     let manifest: serde_json::Value = serde_json::from_slice(&files["run/manifest.json"]).unwrap();
     assert_eq!(manifest["recipe_sha256"], Sha256::of(&files["run/recipe/quickstart.yaml"]).as_str());
+    assert_eq!(manifest["recipe_file"], "quickstart.yaml", "its name, and not where it lay");
     for key in ["2503.11197", "2410.19168", "2407.10759", "{aqa-bench}"] {
         assert!(text(&files, "citation.bib").contains(key), "{key}");
     }

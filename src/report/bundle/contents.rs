@@ -34,7 +34,8 @@ pub(super) fn gather(path: &Path, recipe: Option<&Path>) -> Result<(Contents, Ve
     gathered.plots(&folder)?;
     let provenance = portable::provenance(manifest.provenance.clone());
     let overrides = portable::overrides(&manifest.overrides);
-    gathered.json("run/manifest.json".into(), &Manifest { provenance, overrides, ..manifest })?;
+    let recipe_file = portable::file_name(&manifest.recipe_file);
+    gathered.json("run/manifest.json".into(), &Manifest { provenance, overrides, recipe_file, ..manifest })?;
     Ok((gathered.contents, gathered.notes))
 }
 
