@@ -168,6 +168,26 @@ fn a_bundle_on_mmau_keeps_the_claims_that_its_table_quotes() {
 }
 
 #[test]
+fn the_steps_of_a_stage_that_another_run_left_are_found_whatever_its_folder_is_called() {
+    let (dir, run) = world();
+    edit(&run.join("manifest.json"), |m| m["stages"][0]["folder"] = "sft-0123456789ab".into());
+    let left = dir.path().join("runs/of another day/sft-0123456789ab");
+    fs::create_dir_all(&left).unwrap();
+    let out = dir.path().join("a.tar.gz");
+    let note = "stage sft: no metrics.jsonl of it in the run folder or in one beside it";
+    let notes = bundle(&run, None, Some(&out)).unwrap().notes;
+    assert!(notes.iter().any(|n| n.starts_with(note)), "{notes:?}");
+    fs::remove_file(&out).unwrap();
+
+    let steps = "{\"step\": 1, \"loss\": 1.5}\n";
+    fs::write(left.join("metrics.jsonl"), steps).unwrap();
+    let notes = bundle(&run, None, Some(&out)).unwrap().notes;
+    assert!(notes.iter().all(|n| !n.contains("metrics.jsonl")), "{notes:?}");
+    let files = unpack(&fs::read(&out).unwrap());
+    assert_eq!(text(&files, "run/sft-0123456789ab/metrics.jsonl"), steps);
+}
+
+#[test]
 fn what_was_changed_and_given_new_checksums_is_found_by_its_scores_and_tables() {
     let (dir, run) = world();
     let out = dir.path().join("a.tar.gz");
