@@ -350,6 +350,9 @@ fn what_cannot_be_bundled_is_refused_with_the_way_out_and_nothing_is_written() {
     });
     insta::assert_snapshot!("refused", told);
 }
+    refused("a token behind a line's end", 4, &|_, run| {
+        edit(&run.join("manifest.json"), |m| m["title"] = format!("see\nhf_{}", "a1B2".repeat(9)).into());
+    });
 
 #[test]
 fn a_run_keeps_its_recipe_and_those_that_it_builds_on() {
