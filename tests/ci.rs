@@ -184,6 +184,12 @@ fn a_check_that_could_not_be_made_leaves_no_report_that_looks_whole() {
     assert!(attribute(error, "message").contains("grpo/score.json"), "{text}");
     assert_eq!(attribute(document.root_element(), "errors"), "1");
 
+    // The summary too, also where another report cannot be written.
+    fs::write(project.at("own.md"), "no difference\n").unwrap();
+    assert_eq!(project.check(&["--summary", "own.md", "--junit", "golden/quickstart/golden.json/x.xml"]).code, 4);
+    let summary = fs::read_to_string(project.at("own.md")).unwrap();
+    assert!(summary.starts_with("## aqa-bench check: could not be made\n\ncannot read golden"), "{summary}");
+
     let error = project.check(&["--update", "--run", "run", "--reason", "x", "--format", "json"]).fails(2);
     assert!(error.contains("--update") && error.contains("--format"), "{error}");
     let unwritable = project.check(&["--junit", "golden/quickstart/golden.json/x.xml"]);
