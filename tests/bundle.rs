@@ -216,6 +216,13 @@ fn what_was_changed_and_given_new_checksums_is_found_by_its_scores_and_tables() 
         rows[5]["model_prediction"] = rows[5]["answer"].clone();
         files.insert(grpo.clone(), serde_json::to_vec(&rows).unwrap());
     });
+    let samples = grpo.replace("predictions.json", "samples.jsonl");
+    differs("an output", &|files| {
+        let (first, rest) = text(files, &samples).split_once('\n').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+        let mut sample: serde_json::Value = serde_json::from_str(&first).unwrap();
+        sample["output"] = "<answer>a cat, I think</answer>".into();
+        files.insert(samples.clone(), format!("{sample}\n{rest}").into_bytes());
+    });
     differs("a breakdown", &|files| {
         let text = text(files, &score).replacen("\"wrong\": 3", "\"wrong\": 2", 1);
         files.insert(score.clone(), text.into_bytes());
@@ -343,6 +350,9 @@ fn what_cannot_be_bundled_is_refused_with_the_way_out_and_nothing_is_written() {
     refused("a token", 4, &|_, run| {
         edit(&run.join("manifest.json"), |m| m["title"] = format!("see hf_{}", "a1B2".repeat(9)).into());
     });
+    refused("a token behind a line's end", 4, &|_, run| {
+        edit(&run.join("manifest.json"), |m| m["title"] = format!("see\nhf_{}", "a1B2".repeat(9)).into());
+    });
     refused("a score that is not its predictions'", 3, &|_, run| {
         let score = fs::read_dir(run).unwrap().map(|e| e.unwrap().path().join("score.json"));
         let score = score.filter(|p| p.to_str().unwrap().contains("/grpo-")).find(|p| p.exists()).unwrap();
@@ -350,9 +360,6 @@ fn what_cannot_be_bundled_is_refused_with_the_way_out_and_nothing_is_written() {
     });
     insta::assert_snapshot!("refused", told);
 }
-    refused("a token behind a line's end", 4, &|_, run| {
-        edit(&run.join("manifest.json"), |m| m["title"] = format!("see\nhf_{}", "a1B2".repeat(9)).into());
-    });
 
 #[test]
 fn a_run_keeps_its_recipe_and_those_that_it_builds_on() {
@@ -402,7 +409,10 @@ fn withheld_answers_and_messages_with_folders_are_bundled_as_they_must_be() {
         all.find(|p| p.join("eval.json").exists()).unwrap()
     };
     let (start, sft) = (stage("start"), stage("sft"));
-    edit(&start.join("eval.json"), |e| e["withheld"] = serde_json::json!({"no_answer": 0, "failed": 0}));
+    edit(&start.join("eval.json"), |e| {
+        e["withheld"] = serde_json::json!({"no_answer": 0, "failed": 0});
+        e["extract"] = "answer-tag".into();
+    });
     edit(&start.join("predictions.json"), |rows| {
         rows.as_array_mut().unwrap().iter_mut().for_each(|row| row["answer"] = "".into());
     });
@@ -420,5 +430,6 @@ fn withheld_answers_and_messages_with_folders_are_bundled_as_they_must_be() {
     assert!(!files.keys().any(|n| n.starts_with("run/start-") && n.ends_with("score.json")));
     let verification = bundle::verify(&out).unwrap();
     assert!(verification.to_text().contains("start: predictions: 12 predictions, the answers are withheld"));
+    assert!(verification.to_text().contains("start: samples: 12 answers: same\n"), "{}", verification.to_text());
     assert_eq!(verification.differences, 0);
 }
