@@ -316,6 +316,26 @@ fn an_answer_that_does_not_follow_from_its_output_is_a_difference_and_makes_no_g
 }
 
 #[test]
+fn a_condition_on_what_the_run_does_not_evaluate_is_a_difference_and_the_others_are_checked() {
+    let f = fixture();
+    let conditions = |name: &str, gone: &[&str]| {
+        let mut spec = quickstart();
+        spec.evals.retain(|e| !gone.contains(&e.name));
+        let (code, text) = f.check(Some(&write(f.dir.path().join(name), &spec)));
+        assert_eq!(code, 3, "{text}");
+        let (_, run) = text.split_once("against golden").unwrap();
+        run.lines().filter(|l| l.contains("condition: ")).map(|l| format!("{l}\n")).collect::<String>()
+    };
+    let mut told = conditions("no-sft", &["sft"]);
+    assert!(told.contains("  condition: grpo 75.00 − floor:first 50.00 = 25.00 points, at least 20: holds"), "{told}");
+    edit(&f.golden.join("golden.json"), |g| g["conditions"][1]["eval"] = "start".into());
+    edit(&f.golden.join("golden.json"), |g| g["conditions"][1]["by"] = json!(-90.0));
+    told += &conditions("no-grpo", &["grpo"]);
+    told += &conditions("neither", &["sft", "grpo"]);
+    insta::assert_snapshot!("absent", told);
+}
+
+#[test]
 fn a_golden_of_the_first_schema_is_checked_without_the_outputs_that_it_does_not_have() {
     let f = fixture();
     edit(&f.golden.join("golden.json"), |g| g["schema"] = 1.into());

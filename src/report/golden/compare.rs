@@ -56,9 +56,7 @@ pub(super) fn run(folder: &Folder, path: &Path, run: &Run) -> Result<Vec<Finding
         }
         findings.extend(evaluation(folder, (kept, was, stored), path, now)?);
     }
-    if folder.golden.conditions.iter().all(|c| run.evals.iter().any(|e| e.record.name == c.eval)) {
-        findings.extend(check::conditions(folder, run)?);
-    }
+    findings.extend(check::conditions(folder, run)?);
     Ok(findings)
 }
 
@@ -130,14 +128,13 @@ pub(super) fn accuracy(eval: &Evaluation) -> f64 {
 }
 
 /// An evaluation of a run by name.
-pub(super) fn eval<'a>(run: &'a Run, name: &str) -> Result<&'a Evaluation> {
-    let found = run.evals.iter().find(|e| e.record.name == name);
-    found.ok_or_else(|| Error::inputs(format!("{}: no evaluation {name}", run.from)))
+pub(super) fn eval<'a>(run: &'a Run, name: &str) -> Option<&'a Evaluation> {
+    run.evals.iter().find(|e| e.record.name == name)
 }
 
-/// What a condition compares with: another evaluation, or a floor of the questions of `eval`.
-pub(super) fn reference(run: &Run, eval: &Evaluation, above: &str) -> Result<f64> {
-    let Some(floor) = above.strip_prefix("floor:") else { return Ok(accuracy(self::eval(run, above)?)) };
+/// What a condition compares with: another evaluation, or a floor of the questions of `eval`. `None`: the run does not evaluate it.
+pub(super) fn reference(run: &Run, eval: &Evaluation, above: &str) -> Result<Option<f64>> {
+    let Some(floor) = above.strip_prefix("floor:") else { return Ok(self::eval(run, above).map(accuracy)) };
     let floors = floors(judge::rule(&eval.record.rule)?, &eval.predictions).ok_or_else(|| {
         Error::inputs(format!("{}: the answers are withheld, so there is no floor", eval.record.name))
     })?;
@@ -146,11 +143,11 @@ pub(super) fn reference(run: &Run, eval: &Evaluation, above: &str) -> Result<f64
         "random" => floors.all.random,
         _ => return Err(Error::inputs(format!("condition: expected floor:first or floor:random, found {above:?}"))),
     };
+    Ok(Some(100.0 * correct / floors.all.total as f64))
+}
+
 /// What is said of files that contradict the predictions.
 const NOT_GIVEN: &str = "score.json or samples.jsonl is not what predictions.json gives";
-
-    Ok(100.0 * correct / floors.all.total as f64)
-}
 
 /// What a finished evaluation gives, made again from its predictions and samples.
 pub(in crate::report) struct Fresh {
