@@ -4,7 +4,12 @@ set -euo pipefail
 home=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 output() { printf '%s=%s\n' "$1" "$2" >>"$GITHUB_OUTPUT"; }
-error() { printf '::error title=aqa-bench::%s\n' "$1"; }
+# Escaped as the log's reader wants it, on one line.
+error() {
+  local text=${1//'%'/%25}
+  text=${text//$'\r'/%0D}
+  printf '::error title=aqa-bench::%s\n' "${text//$'\n'/%0A}"
+}
 
 # The program is decided by its sources, and by the machine that it is built on.
 key() {
@@ -69,12 +74,16 @@ score() {
   [ -z "$AQA_DATASET" ] || arguments+=(--dataset "$AQA_DATASET")
   text=$("$AQA_PROGRAM" "${arguments[@]}" -- "$AQA_PREDICTIONS" 2>&1) || {
     local code=$?
-    error "$(printf '%s' "$text" | sed ':a;N;$!ba;s/%/%25/g;s/\r/%0D/g;s/\n/%0A/g')"
+    error "$text"
     return "$code"
   }
   json=$("$AQA_PROGRAM" "${arguments[@]}" --format json -- "$AQA_PREDICTIONS") || return $?
   accuracy=$(printf '%s\n' "$json" | sed -n 's/^  "accuracy": \([0-9.]*\),*$/\1/p' | head -n 1)
   printf '%s\n' "$text" | sed 's/^\( *\)::/\1| ::/'
+  if [ -z "$accuracy" ]; then
+    error "rule $AQA_RULE gives more than one accuracy, and the output accuracy is one: name a single rule in the input rule"
+    return 2
+  fi
   output accuracy "$accuracy"
   if [ -n "${GITHUB_STEP_SUMMARY:-}" ]; then
     printf '## aqa-bench score: %s %%\n\n```text\n%s\n```\n' "$accuracy" "$text" >>"$GITHUB_STEP_SUMMARY"

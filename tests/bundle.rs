@@ -101,6 +101,7 @@ fn a_bundle_has_what_a_reader_needs_and_nothing_that_must_not_leave() {
     assert_eq!(text(&files, "command.txt"), "aqa-bench reproduce 'recipes/a b.yaml'\n");
     let manifest: serde_json::Value = serde_json::from_slice(&files["run/manifest.json"]).unwrap();
     assert_eq!(manifest["recipe_sha256"], Sha256::of(&files["run/recipe/quickstart.yaml"]).as_str());
+    assert_eq!(manifest["recipe_file"], "quickstart.yaml", "its name, and not where it lay");
     for key in ["2503.11197", "2410.19168", "2407.10759", "{aqa-bench}"] {
         assert!(text(&files, "citation.bib").contains(key), "{key}");
     }
@@ -167,6 +168,26 @@ fn a_bundle_on_mmau_keeps_the_claims_that_its_table_quotes() {
 }
 
 #[test]
+fn the_steps_of_a_stage_that_another_run_left_are_found_whatever_its_folder_is_called() {
+    let (dir, run) = world();
+    edit(&run.join("manifest.json"), |m| m["stages"][0]["folder"] = "sft-0123456789ab".into());
+    let left = dir.path().join("runs/of another day/sft-0123456789ab");
+    fs::create_dir_all(&left).unwrap();
+    let out = dir.path().join("a.tar.gz");
+    let note = "stage sft: no metrics.jsonl of it in the run folder or in one beside it";
+    let notes = bundle(&run, None, Some(&out)).unwrap().notes;
+    assert!(notes.iter().any(|n| n.starts_with(note)), "{notes:?}");
+    fs::remove_file(&out).unwrap();
+
+    let steps = "{\"step\": 1, \"loss\": 1.5}\n";
+    fs::write(left.join("metrics.jsonl"), steps).unwrap();
+    let notes = bundle(&run, None, Some(&out)).unwrap().notes;
+    assert!(notes.iter().all(|n| !n.contains("metrics.jsonl")), "{notes:?}");
+    let files = unpack(&fs::read(&out).unwrap());
+    assert_eq!(text(&files, "run/sft-0123456789ab/metrics.jsonl"), steps);
+}
+
+#[test]
 fn what_was_changed_and_given_new_checksums_is_found_by_its_scores_and_tables() {
     let (dir, run) = world();
     let out = dir.path().join("a.tar.gz");
@@ -194,6 +215,13 @@ fn what_was_changed_and_given_new_checksums_is_found_by_its_scores_and_tables() 
         let mut rows: serde_json::Value = serde_json::from_slice(&files[&grpo]).unwrap();
         rows[5]["model_prediction"] = rows[5]["answer"].clone();
         files.insert(grpo.clone(), serde_json::to_vec(&rows).unwrap());
+    });
+    let samples = grpo.replace("predictions.json", "samples.jsonl");
+    differs("an output", &|files| {
+        let (first, rest) = text(files, &samples).split_once('\n').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+        let mut sample: serde_json::Value = serde_json::from_str(&first).unwrap();
+        sample["output"] = "<answer>a cat, I think</answer>".into();
+        files.insert(samples.clone(), format!("{sample}\n{rest}").into_bytes());
     });
     differs("a breakdown", &|files| {
         let text = text(files, &score).replacen("\"wrong\": 3", "\"wrong\": 2", 1);
@@ -322,6 +350,9 @@ fn what_cannot_be_bundled_is_refused_with_the_way_out_and_nothing_is_written() {
     refused("a token", 4, &|_, run| {
         edit(&run.join("manifest.json"), |m| m["title"] = format!("see hf_{}", "a1B2".repeat(9)).into());
     });
+    refused("a token behind a line's end", 4, &|_, run| {
+        edit(&run.join("manifest.json"), |m| m["title"] = format!("see\nhf_{}", "a1B2".repeat(9)).into());
+    });
     refused("a score that is not its predictions'", 3, &|_, run| {
         let score = fs::read_dir(run).unwrap().map(|e| e.unwrap().path().join("score.json"));
         let score = score.filter(|p| p.to_str().unwrap().contains("/grpo-")).find(|p| p.exists()).unwrap();
@@ -378,7 +409,10 @@ fn withheld_answers_and_messages_with_folders_are_bundled_as_they_must_be() {
         all.find(|p| p.join("eval.json").exists()).unwrap()
     };
     let (start, sft) = (stage("start"), stage("sft"));
-    edit(&start.join("eval.json"), |e| e["withheld"] = serde_json::json!({"no_answer": 0, "failed": 0}));
+    edit(&start.join("eval.json"), |e| {
+        e["withheld"] = serde_json::json!({"no_answer": 0, "failed": 0});
+        e["extract"] = "answer-tag".into();
+    });
     edit(&start.join("predictions.json"), |rows| {
         rows.as_array_mut().unwrap().iter_mut().for_each(|row| row["answer"] = "".into());
     });
@@ -396,5 +430,6 @@ fn withheld_answers_and_messages_with_folders_are_bundled_as_they_must_be() {
     assert!(!files.keys().any(|n| n.starts_with("run/start-") && n.ends_with("score.json")));
     let verification = bundle::verify(&out).unwrap();
     assert!(verification.to_text().contains("start: predictions: 12 predictions, the answers are withheld"));
+    assert!(verification.to_text().contains("start: samples: 12 answers: same\n"), "{}", verification.to_text());
     assert_eq!(verification.differences, 0);
 }

@@ -184,6 +184,12 @@ fn a_check_that_could_not_be_made_leaves_no_report_that_looks_whole() {
     assert!(attribute(error, "message").contains("grpo/score.json"), "{text}");
     assert_eq!(attribute(document.root_element(), "errors"), "1");
 
+    // The summary too, also where another report cannot be written.
+    fs::write(project.at("own.md"), "no difference\n").unwrap();
+    assert_eq!(project.check(&["--summary", "own.md", "--junit", "golden/quickstart/golden.json/x.xml"]).code, 4);
+    let summary = fs::read_to_string(project.at("own.md")).unwrap();
+    assert!(summary.starts_with("## aqa-bench check: could not be made\n\ncannot read golden"), "{summary}");
+
     let error = project.check(&["--update", "--run", "run", "--reason", "x", "--format", "json"]).fails(2);
     assert!(error.contains("--update") && error.contains("--format"), "{error}");
     let unwritable = project.check(&["--junit", "golden/quickstart/golden.json/x.xml"]);
@@ -361,6 +367,12 @@ fn the_action_passes_on_what_is_wrong() {
     let (code, log, outputs) = run(&[PROGRAM, ("golden", ""), ("predictions", "none.json")]);
     assert!(code == 4 && log.contains("::error title=aqa-bench::error: cannot read none.json"), "{log}");
     assert_eq!((outputs["accuracy"].as_str(), outputs["exit-code"].as_str()), ("", "4"));
+    let predictions = "golden/quickstart/grpo/predictions.json";
+    let (code, log, outputs) = run(&[PROGRAM, ("golden", ""), ("predictions", predictions), ("rule", "all")]);
+    assert!(code == 2 && log.contains("::error title=aqa-bench::rule all gives more than one accuracy, "), "{log}");
+    assert_eq!((outputs["accuracy"].as_str(), outputs["exit-code"].as_str()), ("", "2"));
+    let (code, log, _) = run(&[PROGRAM, ("golden", ""), ("predictions", "100%.json")]);
+    assert!(code == 4 && log.contains("cannot read 100%25.json"), "one line is escaped as many are: {log}");
     let left = Action::new(&[PROGRAM, ("golden", "none")]).run(project.0.path());
     assert!(left.summary.contains("## aqa-bench check: could not be made\n\ncannot read none"), "{}", left.summary);
     let (code, log, _) = run(&[PROGRAM, ("predictions", "$(touch owned)"), ("golden", "; touch owned")]);

@@ -246,8 +246,8 @@ fn a_changed_output_is_counted_though_its_verdict_stays_and_a_flip_names_its_cau
     let path = samples(&run, "grpo");
     let mut rows: Vec<serde_json::Value> =
         fs::read_to_string(&path).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
-    rows[0]["output"] = "I think it is a dog".into();
-    rows[1]["output"] = "piano, I am sure".into();
+    rows[0]["output"] = "I think of a <answer>dog</answer>".into();
+    rows[1]["output"] = "<answer>piano</answer>, I am sure".into();
     rows[1]["prompt_sha256"] = "1".repeat(64).into();
     fs::write(&path, rows.iter().map(|row| format!("{row}\n")).collect::<String>()).unwrap();
     let (code, text) = f.check(Some(&run));
@@ -273,6 +273,66 @@ fn a_changed_output_is_counted_though_its_verdict_stays_and_a_flip_names_its_cau
     fs::write(samples(&run, "grpo"), answers.replacen(&output(&answers), &output(&kept), 99)).unwrap();
     let (_, text) = f.check(Some(&run));
     assert!(text.contains("q10 (music): correct → wrong, the same output"), "{text}");
+}
+
+#[test]
+fn an_answer_that_does_not_follow_from_its_output_is_a_difference_and_makes_no_golden() {
+    let change = |run: &Path, eval: &str, at: usize, key: &str, text: &str| {
+        let path = samples(run, eval);
+        let mut rows: Vec<serde_json::Value> =
+            fs::read_to_string(&path).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+        rows[at][key] = text.into();
+        fs::write(&path, rows.iter().map(|row| format!("{row}\n")).collect::<String>()).unwrap();
+    };
+    let f = fixture();
+    change(&f.run, "grpo", 3, "output", "<answer>none of them</answer>");
+    let told = "grpo: samples.jsonl: 1 answer is not what `answer-tag` takes from the output, first of question q03";
+    let (code, text) = f.check(Some(&f.run));
+    assert!(code == 3 && text.contains(&format!("✗ {told}\n")), "{text}");
+    let error = update(&f.run, &f.golden, "anew").unwrap_err();
+    assert!(error.exit_code() == 2 && error.to_string().contains(told), "{error}");
+
+    // A record that does not say how answers were taken, or names a way of another version, cannot be held to it.
+    let grpo = samples(&f.run, "grpo").with_file_name("eval.json");
+    for how in ["", "of-tomorrow"] {
+        edit(&grpo, |record| record["extract"] = how.into());
+        let (code, text) = f.check(Some(&f.run));
+        assert_eq!(code, 0, "{how}: {text}");
+    }
+    edit(&grpo, |record| record["extract"] = "last-answer-tag".into());
+    assert_eq!(f.check(Some(&f.run)).0, 3);
+
+    // An answer that is not the prediction, though it gets the same verdict; a failed question has no output that it could follow from.
+    let f = fixture();
+    change(&f.run, "sft", 2, "output", "half a line");
+    assert_eq!(f.check(Some(&f.run)).0, 0);
+    change(&f.run, "grpo", 5, "output", "another");
+    change(&f.run, "grpo", 5, "answer", "another");
+    let (code, text) = f.check(Some(&f.run));
+    assert!(
+        code == 3 && text.contains("✗ grpo: score.json or samples.jsonl is not what predictions.json gives"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_condition_on_what_the_run_does_not_evaluate_is_a_difference_and_the_others_are_checked() {
+    let f = fixture();
+    let conditions = |name: &str, gone: &[&str]| {
+        let mut spec = quickstart();
+        spec.evals.retain(|e| !gone.contains(&e.name));
+        let (code, text) = f.check(Some(&write(f.dir.path().join(name), &spec)));
+        assert_eq!(code, 3, "{text}");
+        let (_, run) = text.split_once("against golden").unwrap();
+        run.lines().filter(|l| l.contains("condition: ")).map(|l| format!("{l}\n")).collect::<String>()
+    };
+    let mut told = conditions("no-sft", &["sft"]);
+    assert!(told.contains("  condition: grpo 75.00 − floor:first 50.00 = 25.00 points, at least 20: holds"), "{told}");
+    edit(&f.golden.join("golden.json"), |g| g["conditions"][1]["eval"] = "start".into());
+    edit(&f.golden.join("golden.json"), |g| g["conditions"][1]["by"] = json!(-90.0));
+    told += &conditions("no-grpo", &["grpo"]);
+    told += &conditions("neither", &["sft", "grpo"]);
+    insta::assert_snapshot!("absent", told);
 }
 
 #[test]

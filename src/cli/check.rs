@@ -101,18 +101,21 @@ fn append(path: &Path, text: &str) -> Result<()> {
 
 /// A check that could not be made, told in every format that was asked for. The error itself is what is reported.
 fn broken(args: &CheckArgs, error: Error) -> Error {
-    let told = || -> Result<()> {
-        if args.format == CheckFormat::Github {
-            print(&golden::annotation_of(&error))?;
-            if let Some(path) = variable("GITHUB_STEP_SUMMARY") {
-                append(&path, &golden::summary_of(&error))?;
-            }
+    let github = || {
+        print(&golden::annotation_of(&error))?;
+        match variable("GITHUB_STEP_SUMMARY") {
+            Some(path) => append(&path, &golden::summary_of(&error)),
+            None => Ok(()),
         }
-        let Some(path) = &args.junit else { return Ok(()) };
-        write::replace(path, golden::junit_of(&error)?.as_bytes())
     };
-    match told() {
-        Ok(()) => error,
-        Err(second) => Error::new(error.kind(), format!("{error}\n{second}")),
-    }
+    let junit = |path: &PathBuf| write::replace(path, golden::junit_of(&error)?.as_bytes());
+    let summary = |path: &PathBuf| write::replace(path, golden::summary_of(&error).as_bytes());
+    // Each is tried whatever becomes of the others: a report of an earlier check would look like one of this.
+    let told = [
+        if args.format == CheckFormat::Github { github() } else { Ok(()) },
+        args.junit.as_ref().map_or(Ok(()), junit),
+        args.summary.as_ref().map_or(Ok(()), summary),
+    ];
+    let further: String = told.into_iter().filter_map(Result::err).map(|second| format!("\n{second}")).collect();
+    if further.is_empty() { error } else { Error::new(error.kind(), format!("{error}{further}")) }
 }

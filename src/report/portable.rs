@@ -30,6 +30,11 @@ pub(super) fn overrides(was: &[String]) -> Vec<String> {
     was.iter().map(|o| without_folders(o)).collect()
 }
 
+/// The last part of a path, absolute or not; empty where there is none.
+pub(super) fn file_name(path: &str) -> String {
+    Path::new(path).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
 /// A message with the last part of every path alone: `cannot read /a/b/c.wav: …` → `cannot read …/c.wav: …`.
 pub(super) fn without_paths(message: &str) -> String {
     let last = |word: &str| match word.rsplit_once('/') {
@@ -65,6 +70,9 @@ mod tests {
             ("scores.x=", "scores.x="),
         ] {
             assert_eq!(without_folders(word), expected);
+        }
+        for (path, name) in [("/a/b/c.yaml", "c.yaml"), ("../me/c.yaml", "c.yaml"), ("c.yaml", "c.yaml"), ("", "")] {
+            assert_eq!(file_name(path), name);
         }
         let message = "cannot read /home/me/clips/a.wav: no such file (looked in /home/me and x/y)";
         assert_eq!(without_paths(message), "cannot read …/a.wav: no such file (looked in …/me and x/y)");

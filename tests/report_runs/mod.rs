@@ -122,7 +122,7 @@ pub fn write(at: PathBuf, spec: &Spec) -> PathBuf {
     }
     stages.push(state("report", "report", false));
     let manifest = Manifest {
-        recipe_file: String::new(),
+        recipe_file: format!("/srv/recipes/{}.yaml", spec.recipe),
         schema: SCHEMA,
         recipe: spec.recipe.into(),
         title: spec.title.into(),

@@ -34,7 +34,8 @@ pub(super) fn gather(path: &Path, recipe: Option<&Path>) -> Result<(Contents, Ve
     gathered.plots(&folder)?;
     let provenance = portable::provenance(manifest.provenance.clone());
     let overrides = portable::overrides(&manifest.overrides);
-    gathered.json("run/manifest.json".into(), &Manifest { provenance, overrides, ..manifest })?;
+    let recipe_file = portable::file_name(&manifest.recipe_file);
+    gathered.json("run/manifest.json".into(), &Manifest { provenance, overrides, recipe_file, ..manifest })?;
     Ok((gathered.contents, gathered.notes))
 }
 
@@ -118,16 +119,13 @@ impl Gathered {
         Ok(())
     }
 
-    /// The steps of a training stage, which may lie in the run folder of the recipe that it belongs to.
+    /// The steps of a training stage, which may lie in a run folder beside this one: where page and plots find them.
     fn training(&mut self, folder: &RunFolder, stage: &StageState) -> Result<()> {
-        let here = folder.folder(&stage.folder).metrics();
-        let other = stage.name.split_once('/').map(|(recipe, _)| recipe);
-        let beside = other.zip(folder.root().parent()).map(|(recipe, runs)| runs.join(recipe).join(&stage.folder));
-        let found = [Some(here), beside.map(|at| at.join("metrics.jsonl"))].into_iter().flatten().find(|p| p.is_file());
-        match found {
+        match folder.find(&stage.folder).map(|at| at.metrics()).filter(|path| path.is_file()) {
             Some(path) => self.copy(format!("run/{}/metrics.jsonl", stage.folder), &path),
             None => {
-                let why = "no metrics.jsonl of it in the run folder, so the bundle has no curves of it";
+                let why =
+                    "no metrics.jsonl of it in the run folder or in one beside it, so the bundle has no curves of it";
                 self.notes.push(format!("stage {}: {why}", stage.name));
                 Ok(())
             }

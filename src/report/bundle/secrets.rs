@@ -35,11 +35,24 @@ fn has_token(line: &str) -> bool {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     BEGINNINGS.iter().any(|beginning| {
         line.match_indices(beginning).any(|(at, _)| {
-            let apart = !line[..at].ends_with(is_word);
+            let apart = !line[..at].ends_with(is_word) || behind_escape(&line[..at]);
             let rest = &line[at + beginning.len()..];
             apart && rest.chars().take_while(|c| is_word(*c)).count() >= LEAST
         })
     })
+}
+
+/// Whether a text ends in an escape, whose last letter is none of the word that follows: `\n`, `\u003d`, `\x3d`.
+fn behind_escape(text: &str) -> bool {
+    let Some((_, behind)) = text.rsplit_once('\\') else { return false };
+    let hex = |digits: &str| digits.chars().all(|c| c.is_ascii_hexdigit());
+    match behind.split_at_checked(1) {
+        Some((letter, "")) => letter.chars().all(|c| c.is_ascii_alphanumeric()),
+        Some(("u", digits)) => digits.len() == 4 && hex(digits),
+        Some(("x", digits)) => digits.len() == 2 && hex(digits),
+        Some(("U", digits)) => digits.len() == 8 && hex(digits),
+        _ => false,
+    }
 }
 
 /// `https://NAME:PASSWORD@HOST`.
@@ -60,6 +73,14 @@ mod tests {
         let token = format!("hf_{}", "aB3".repeat(12));
         for bad in [format!("token: {token}"), format!("\"{token}\""), "https://me:secret@host/a".into()] {
             assert!(has_token(&bad) || has_password(&bad), "{bad}");
+        }
+        for escape in ["\\n", "\\t", "\\r", "\\u003d", "\\x3d", "\\\\n", "a\\n"] {
+            let bad = format!("\"{escape}{token}\"");
+            assert!(has_token(&bad), "{bad}");
+        }
+        for word in ["n", "u003d", "\\no", "\\u03d"] {
+            let good = format!("\"{word}{token}\"");
+            assert!(!has_token(&good), "{good}");
         }
         let sha256 = "a".repeat(64);
         for good in

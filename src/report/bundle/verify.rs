@@ -2,14 +2,16 @@
 
 use super::contents::Contents;
 use super::{TABLES, archive, staging, table_name};
-use crate::artifact::{Manifest, RunFolder, read};
+use crate::artifact::{Manifest, RunFolder, Sample, read};
 use crate::error::{Context, Error, Result};
 use crate::fetch::{self, Limits};
 use crate::pins::Sha256;
-use crate::report::golden::{first_difference, fresh};
+use crate::report::golden::{contradictions, first_difference, fresh, not_taken, samples};
+use crate::report::judge::Verdicts;
 use crate::report::load::{self, Evaluation, Run};
 use crate::report::render_loaded;
 use crate::score::Score;
+use indexmap::IndexMap;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -203,34 +205,43 @@ fn recipe(top: &Path, run: &Run) -> Result<Line> {
 fn evaluation(run: &Path, eval: &Evaluation) -> Result<Vec<Line>> {
     let name = &eval.record.name;
     let line = |what: &str, same, found| Line { what: format!("{name}: {what}"), same, found };
-    if eval.record.withheld.is_some() {
+    let (first, verdicts) = if eval.record.withheld.is_some() {
         let found = format!("{} predictions, the answers are withheld: nothing to score", eval.predictions.len());
-        return Ok(vec![line("predictions", true, found)]);
-    }
-    let now = fresh(run, eval)?;
-    let was = eval.scored()?;
-    let words = |s: &Score| format!("{:.2} ({}/{})", s.accuracy, s.correct, s.total);
-    let found = match (*was == now.score, words(was) == words(&now.score)) {
-        (true, _) => format!("{} of the predictions", words(was)),
-        (false, true) => format!("{}, and a breakdown or the ledger is not what the predictions give", words(was)),
-        (false, false) => format!("score.json says {}, the predictions give {}", words(was), words(&now.score)),
+        (line("predictions", true, found), None)
+    } else {
+        let now = fresh(run, eval)?;
+        let was = eval.scored()?;
+        let words = |s: &Score| format!("{:.2} ({}/{})", s.accuracy, s.correct, s.total);
+        let found = match (*was == now.score, words(was) == words(&now.score)) {
+            (true, _) => format!("{} of the predictions", words(was)),
+            (false, true) => format!("{}, and a breakdown or the ledger is not what the predictions give", words(was)),
+            (false, false) => format!("score.json says {}, the predictions give {}", words(was), words(&now.score)),
+        };
+        (line("score", *was == now.score, found), Some(now.verdicts))
     };
-    let mut lines = vec![line("score", *was == now.score, found)];
-    if eval.record.file.is_none() {
-        let samples = read::samples(&RunFolder::new(run).folder(&eval.folder))?.rows;
-        let said = |id: &str| samples.iter().rev().find(|sample| sample.id == id);
-        let count = |differs: &dyn Fn(&str, &serde_json::Map<String, serde_json::Value>) -> bool| {
-            eval.predictions.iter().filter(|row| differs(&row.id, &row.row)).count()
-        };
-        let answers = count(&|id, row| {
-            said(id).map(|s| s.answer.as_str()) != row.get("model_prediction").and_then(serde_json::Value::as_str)
-        });
-        let verdicts = count(&|id, _| said(id).and_then(|s| s.verdict) != now.verdicts.get(id).copied());
-        let found = match (answers, verdicts) {
-            (0, 0) => format!("{} answers and verdicts", eval.predictions.len()),
-            (a, v) => format!("{a} answers and {v} verdicts of samples.jsonl are not those of the predictions"),
-        };
-        lines.push(line("samples", (answers, verdicts) == (0, 0), found));
+    if eval.record.file.is_some() {
+        return Ok(vec![first]);
     }
-    Ok(lines)
+    let (same, found) = said(eval, &samples(run, eval)?, verdicts.as_ref());
+    Ok(vec![first, line("samples", same, found)])
+}
+
+/// Whether the samples say what the predictions do, and what follows from their outputs. Without answers there are no verdicts to hold.
+fn said(eval: &Evaluation, samples: &IndexMap<String, Sample>, verdicts: Option<&Verdicts>) -> (bool, String) {
+    let found = contradictions(eval, samples);
+    let differs = |now: &&Verdicts| {
+        let differs = |id: &str| samples.get(id).and_then(|s| s.verdict) != now.get(id).copied();
+        eval.predictions.iter().filter(|row| differs(&row.id)).count()
+    };
+    let other = verdicts.as_ref().map_or(0, differs);
+    let predicted = match (found.predicted.len(), other) {
+        (0, 0) => None,
+        (a, v) => Some(format!("{a} answers and {v} verdicts of samples.jsonl are not those of the predictions")),
+    };
+    let problems: Vec<String> = predicted.into_iter().chain(not_taken(eval, &found.taken)).collect();
+    let what = if verdicts.is_some() { "answers and verdicts" } else { "answers" };
+    match problems.as_slice() {
+        [] => (true, format!("{} {what}", eval.predictions.len())),
+        problems => (false, problems.join("; ")),
+    }
 }

@@ -1,6 +1,6 @@
 //! Checks goldens: stored predictions scored again, prompts and tables rendered again, fresh runs held against them.
 
-use super::files::{self, Folder, Hashes};
+use super::files::{self, Condition, Folder, Hashes};
 use super::finding::{CheckReport, Finding, Kind, Outcome, Place, Suite};
 use super::{compare, hold};
 use crate::data::Example;
@@ -134,22 +134,28 @@ pub(super) fn render_prompts(template: &ChatTemplate, style: &str, rows: &[Examp
 
 /// The golden's conditions on the results of a run or of the golden itself.
 pub(super) fn conditions(folder: &Folder, run: &load::Run) -> Result<Vec<Finding>> {
-    let mut findings = Vec::new();
-    for condition in &folder.golden.conditions {
-        let eval = compare::eval(run, &condition.eval)?;
-        let (high, low) = (compare::accuracy(eval), compare::reference(run, eval, &condition.above)?);
-        let line = format!(
-            "condition: {} {high:.2} − {} {low:.2} = {:.2} points, at least {}",
-            condition.eval,
-            condition.above,
-            high - low,
-            condition.by
-        );
-        // Accuracies are quotients of counts: a difference of exactly `by` may come out a rounding below it.
-        let holds = high - low >= condition.by - 1e-9;
-        let (outcome, words) = if holds { (Outcome::Same, "holds") } else { (Outcome::Different, "does not hold") };
-        let place = Place::find(folder.path.join("golden.json"), "\"conditions\":");
-        findings.push(Finding::whole(Kind::Conditions, outcome, format!("{line}: {words}")).at(place));
-    }
-    Ok(findings)
+    let place = Place::find(folder.path.join("golden.json"), "\"conditions\":");
+    let held = |c| condition(run, c).map(|(outcome, text)| Finding::whole(Kind::Conditions, outcome, text));
+    folder.golden.conditions.iter().map(|c| Ok(held(c)?.at(place.clone()))).collect()
+}
+
+/// Whether a condition holds, in words. One on an evaluation that the run does not have could not be checked, and so does not hold.
+fn condition(run: &load::Run, Condition { eval: name, above, by }: &Condition) -> Result<(Outcome, String)> {
+    let absent = |missing: &[&str]| {
+        let missing = missing.join(" and ");
+        let text = format!("condition: {name} above {above} by at least {by}: the run does not evaluate {missing}");
+        Ok((Outcome::Different, text))
+    };
+    let Some(eval) = compare::eval(run, name) else {
+        let other = above.as_str();
+        let both = !other.starts_with("floor:") && compare::eval(run, other).is_none();
+        return if both { absent(&[name, other]) } else { absent(&[name]) };
+    };
+    let Some(low) = compare::reference(run, eval, above)? else { return absent(&[above]) };
+    let high = compare::accuracy(eval);
+    // Accuracies are quotients of counts: a difference of exactly `by` may come out a rounding below it.
+    let holds = high - low >= by - 1e-9;
+    let (outcome, words) = if holds { (Outcome::Same, "holds") } else { (Outcome::Different, "does not hold") };
+    let line = format!("condition: {name} {high:.2} − {above} {low:.2} = {:.2} points, at least {by}", high - low);
+    Ok((outcome, format!("{line}: {words}")))
 }

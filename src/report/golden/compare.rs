@@ -1,5 +1,6 @@
 //! A fresh run against a golden, within its tolerances.
 
+use super::answers;
 use super::check;
 use super::files::{EvalGolden, Folder, Hashes, Stored, Tolerance};
 use super::finding::{Finding, Flip, Kind, Outcome, Place};
@@ -55,9 +56,7 @@ pub(super) fn run(folder: &Folder, path: &Path, run: &Run) -> Result<Vec<Finding
         }
         findings.extend(evaluation(folder, (kept, was, stored), path, now)?);
     }
-    if folder.golden.conditions.iter().all(|c| run.evals.iter().any(|e| e.record.name == c.eval)) {
-        findings.extend(check::conditions(folder, run)?);
-    }
+    findings.extend(check::conditions(folder, run)?);
     Ok(findings)
 }
 
@@ -83,8 +82,7 @@ fn evaluation(
     let name = &kept.name;
     let fresh = fresh(path, now)?;
     let mut findings = Vec::new();
-    if fresh.contradicts {
-        let text = "score.json or samples.jsonl is not what predictions.json gives";
+    for text in &fresh.contradictions {
         findings.push(Finding::of(name, Kind::Score, Outcome::Different, text).at(in_golden(folder, name)));
     }
     let hashes = match (&stored.prompts, &fresh.hashes) {
@@ -130,14 +128,13 @@ pub(super) fn accuracy(eval: &Evaluation) -> f64 {
 }
 
 /// An evaluation of a run by name.
-pub(super) fn eval<'a>(run: &'a Run, name: &str) -> Result<&'a Evaluation> {
-    let found = run.evals.iter().find(|e| e.record.name == name);
-    found.ok_or_else(|| Error::inputs(format!("{}: no evaluation {name}", run.from)))
+pub(super) fn eval<'a>(run: &'a Run, name: &str) -> Option<&'a Evaluation> {
+    run.evals.iter().find(|e| e.record.name == name)
 }
 
-/// What a condition compares with: another evaluation, or a floor of the questions of `eval`.
-pub(super) fn reference(run: &Run, eval: &Evaluation, above: &str) -> Result<f64> {
-    let Some(floor) = above.strip_prefix("floor:") else { return Ok(accuracy(self::eval(run, above)?)) };
+/// What a condition compares with: another evaluation, or a floor of the questions of `eval`. `None`: the run does not evaluate it.
+pub(super) fn reference(run: &Run, eval: &Evaluation, above: &str) -> Result<Option<f64>> {
+    let Some(floor) = above.strip_prefix("floor:") else { return Ok(self::eval(run, above).map(accuracy)) };
     let floors = floors(judge::rule(&eval.record.rule)?, &eval.predictions).ok_or_else(|| {
         Error::inputs(format!("{}: the answers are withheld, so there is no floor", eval.record.name))
     })?;
@@ -146,8 +143,11 @@ pub(super) fn reference(run: &Run, eval: &Evaluation, above: &str) -> Result<f64
         "random" => floors.all.random,
         _ => return Err(Error::inputs(format!("condition: expected floor:first or floor:random, found {above:?}"))),
     };
-    Ok(100.0 * correct / floors.all.total as f64)
+    Ok(Some(100.0 * correct / floors.all.total as f64))
 }
+
+/// What is said of files that contradict the predictions.
+const NOT_GIVEN: &str = "score.json or samples.jsonl is not what predictions.json gives";
 
 /// What a finished evaluation gives, made again from its predictions and samples.
 pub(in crate::report) struct Fresh {
@@ -157,8 +157,8 @@ pub(in crate::report) struct Fresh {
     pub verdicts: Verdicts,
     /// Prompts and outputs; `None` where a file was scored.
     pub hashes: Option<(Hashes, Hashes)>,
-    /// Whether `score.json` or `samples.jsonl` says something else than the predictions give.
-    pub contradicts: bool,
+    /// Where `score.json` or `samples.jsonl` says something else than the predictions give, or than follows from what the model said.
+    pub contradictions: Vec<String>,
 }
 
 /// Reads and judges a finished evaluation of a run.
@@ -168,23 +168,29 @@ pub(in crate::report) struct Fresh {
 pub(in crate::report) fn fresh(run: &Path, eval: &Evaluation) -> Result<Fresh> {
     if eval.record.file.is_some() {
         let (score, verdicts) = judge::rescore(&eval.predictions, &eval.record.rule, &Default::default())?;
-        let contradicts = score != *eval.scored()?;
-        return Ok(Fresh { score, verdicts, hashes: None, contradicts });
+        let contradictions = (score != *eval.scored()?).then(|| NOT_GIVEN.to_owned()).into_iter().collect();
+        return Ok(Fresh { score, verdicts, hashes: None, contradictions });
     }
     let samples = samples(run, eval)?;
     let recorded: Verdicts = samples.iter().filter_map(|(id, s)| Some((id.clone(), s.verdict?))).collect();
     let (score, verdicts) = judge::rescore(&eval.predictions, &eval.record.rule, &check::failed(&recorded))?;
-    let contradicts = score != *eval.scored()? || verdicts != recorded;
+    let answers = answers::contradictions(eval, &samples);
+    let differs = score != *eval.scored()? || verdicts != recorded || !answers.predicted.is_empty();
+    let given = differs.then(|| NOT_GIVEN.to_owned());
+    let contradictions = given.into_iter().chain(answers::not_taken(eval, &answers.taken)).collect();
     let outputs = eval.predictions.iter().filter_map(|row| {
         let sample = samples.get(&row.id)?;
         Some((row.id.clone(), Sha256::of(sample.output.as_bytes())))
     });
     let outputs = Hashes::of(outputs.collect());
-    Ok(Fresh { score, verdicts, hashes: Some((prompts(run, eval, &samples)?, outputs)), contradicts })
+    Ok(Fresh { score, verdicts, hashes: Some((prompts(run, eval, &samples)?, outputs)), contradictions })
 }
 
 /// A finished evaluation's samples by id; the later of two records of a question counts. There is one for each prediction.
-fn samples(run: &Path, eval: &Evaluation) -> Result<IndexMap<String, Sample>> {
+///
+/// # Errors
+/// Exit code 4: they are half written, or broken.
+pub(in crate::report) fn samples(run: &Path, eval: &Evaluation) -> Result<IndexMap<String, Sample>> {
     let at = RunFolder::new(run).folder(&eval.folder);
     let lines = read::samples(&at)?;
     let half = |what: String| {

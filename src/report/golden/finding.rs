@@ -214,14 +214,8 @@ impl Flip {
 }
 
 /// A verdict for people.
-pub(super) fn word(verdict: Option<Verdict>) -> &'static str {
-    match verdict {
-        None => "absent",
-        Some(Verdict::Correct) => "correct",
-        Some(Verdict::Wrong) => "wrong",
-        Some(Verdict::NoAnswer) => "no answer",
-        Some(Verdict::Failed) => "failed",
-    }
+fn word(verdict: Option<Verdict>) -> &'static str {
+    verdict.map_or("absent", Verdict::in_words)
 }
 
 /// A text of a file on one line: what steers a terminal or a reader of logs is shown, not done.

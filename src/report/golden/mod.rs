@@ -5,6 +5,7 @@
 //! `verdicts.json`, `score.json`, and, where a model was asked, `prompts.json` and `outputs.json`: the hashes of what it was asked and
 //! of what it said. Nothing else may lie there.
 
+mod answers;
 mod check;
 mod compare;
 mod files;
@@ -14,8 +15,9 @@ mod hold;
 mod junit;
 mod update;
 
+pub(super) use answers::{contradictions, not_taken};
 pub use check::check;
-pub(super) use compare::fresh;
+pub(super) use compare::{fresh, samples};
 pub use files::{Condition, EvalGolden, Golden, Hashes, HowMade, LogEntry, SCHEMA, Tolerance};
 pub use finding::{Cause, CheckReport, Finding, Flip, Kind, Outcome, Place, Suite};
 pub use github::{Roots, annotation_of, harmless, summary_of};

@@ -66,8 +66,8 @@ fn write(path: &Path, new: &Path, old: Option<Golden>, reason: &str) -> Result<(
             return bad("only part of the questions were asked; a golden needs them all (run it without --limit)");
         }
         let fresh = compare::fresh(path, eval)?;
-        if fresh.contradicts {
-            return bad("score.json or samples.jsonl is not what predictions.json gives");
+        if !fresh.contradictions.is_empty() {
+            return bad(&fresh.contradictions.join("; "));
         }
         let at = new.join(&record.name);
         let source = from.folder(&eval.folder);
