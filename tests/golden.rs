@@ -446,3 +446,26 @@ fn an_update_keeps_tolerances_and_the_log_and_needs_a_reason_and_a_whole_run() {
     assert!(error.exit_code() == 2 && error.to_string().contains("only part"), "{error}");
     assert_eq!(read(), golden);
 }
+
+#[test]
+fn stored_predictions_are_held_by_their_hash_and_a_golden_by_its_recipe() {
+    let f = fixture();
+    // Two wrong answers in other words: every verdict and the table stay.
+    let path = f.golden.join("sft/predictions.json");
+    edit(&path, |rows| {
+        let rows = rows.as_array_mut().unwrap();
+        let wrong =
+            rows.iter().position(|r| r["model_prediction"] != r["answer"] && r["model_prediction"] != "").unwrap();
+        rows[wrong]["model_prediction"] = "none of them".into();
+    });
+    let (code, text) = f.check(None);
+    assert!(code == 3 && text.contains("sft: predictions.json was changed after the golden was made"), "{text}");
+
+    let other = write(f.dir.path().join("other"), &report_runs::on_mmau("another", "Row", report_runs::MARCH, &[0]));
+    let error = update(&other, &f.golden, "by mistake").unwrap_err();
+    assert!(
+        error.exit_code() == 2
+            && error.to_string().contains("a run of recipe another, the golden is one of quickstart"),
+        "{error}"
+    );
+}

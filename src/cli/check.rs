@@ -21,7 +21,7 @@ pub(super) struct CheckArgs {
     #[arg(long, requires_all = ["run", "reason"], conflicts_with_all = ["format", "junit", "summary"])]
     update: bool,
     /// Why it changes; kept in the golden
-    #[arg(long)]
+    #[arg(long, requires = "update")]
     reason: Option<String>,
     /// How to print it; github: annotations for a workflow, and a summary of the job
     #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
@@ -47,7 +47,8 @@ pub(super) fn run(args: &CheckArgs) -> Result<()> {
             let example = "check --update --run runs/quickstart --reason \"why\" golden/quickstart";
             return Err(Error::request(format!("--update writes one golden folder: name it, as in `{example}`")));
         };
-        return golden::update(run, folder, reason);
+        golden::update(run, folder, reason)?;
+        return print(&format!("{}: written from {}\n", folder.display(), run.display()));
     }
     let report = match golden::check(&args.golden, args.run.as_deref()) {
         Ok(report) => report,

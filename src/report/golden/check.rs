@@ -1,10 +1,11 @@
 //! Checks goldens: stored predictions scored again, prompts and tables rendered again, fresh runs held against them.
 
-use super::files::{self, Condition, Folder, Hashes};
+use super::files::{self, Condition, EvalGolden, Folder, Hashes};
 use super::finding::{CheckReport, Finding, Kind, Outcome, Place, Suite};
 use super::{compare, hold};
 use crate::data::Example;
 use crate::error::{Error, Result};
+use crate::pins::Sha256;
 use crate::prompt::ChatTemplate;
 use crate::report::judge::{self, Verdicts};
 use crate::report::{Format, load, render_loaded};
@@ -75,8 +76,9 @@ fn goldens(dir: &Path) -> Result<Vec<PathBuf>> {
 /// The stored predictions, scored and rendered again.
 pub(super) fn stored(folder: &Folder) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
-    for (eval, stored) in folder.run.evals.iter().zip(&folder.stored) {
+    for ((eval, stored), kept) in folder.run.evals.iter().zip(&folder.stored).zip(&folder.golden.evals) {
         let name = &eval.record.name;
+        findings.extend(untouched(folder, kept)?);
         let (now, verdicts) = judge::rescore(&eval.predictions, &eval.record.rule, &failed(&stored.verdicts))?;
         let flips = hold::flips(&eval.predictions, &stored.verdicts, &verdicts, |_| None);
         findings.push(hold::verdicts(folder, name, stored.verdicts.len(), flips, Outcome::Different));
@@ -94,6 +96,22 @@ pub(super) fn stored(folder: &Folder) -> Result<Vec<Finding>> {
     findings.extend(conditions(folder, &folder.run)?);
     findings.push(hold::table(folder, &render_loaded(std::slice::from_ref(&folder.run), Format::Markdown)?));
     Ok(findings)
+}
+
+/// Whether the stored predictions are those that the golden was made of.
+fn untouched(folder: &Folder, kept: &EvalGolden) -> Result<Option<Finding>> {
+    let file = folder.path.join(&kept.name).join("predictions.json");
+    let Some(expected) = &kept.predictions_sha256 else { return Ok(None) };
+    let found = Sha256::of_file(&file)?;
+    if found == *expected {
+        return Ok(None);
+    }
+    let text = format!(
+        "predictions.json was changed after the golden was made: expected sha256 {}, found {}",
+        expected.short(),
+        found.short()
+    );
+    Ok(Some(Finding::of(&kept.name, Kind::Predictions, Outcome::Different, text).at(Place { file, line: 1 })))
 }
 
 fn score(folder: &Folder, name: &str, was: &Score, is: &Score) -> Finding {

@@ -121,10 +121,10 @@ fn tolerance(tolerance: Tolerance, flips: &[Flip], (a, b): (f64, f64)) -> (Strin
     }
 }
 
-/// Percent, from the counts; 0 where nothing was scored.
+/// Percent of all questions, those without a prediction as not correct, so that leaving questions out raises nothing; 0 where nothing was scored.
 pub(super) fn accuracy(eval: &Evaluation) -> f64 {
     let score = eval.score.as_ref().filter(|score| score.total > 0);
-    score.map_or(0.0, |score| 100.0 * score.correct as f64 / score.total as f64)
+    score.map_or(0.0, |score| 100.0 * score.correct as f64 / (score.total + score.ledger.missing) as f64)
 }
 
 /// An evaluation of a run by name.

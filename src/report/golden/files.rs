@@ -64,6 +64,9 @@ pub struct EvalGolden {
     pub tolerance: Tolerance,
     /// Why so far.
     pub why: String,
+    /// SHA-256 of `predictions.json`; absent in goldens that were written before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predictions_sha256: Option<Sha256>,
 }
 
 /// How far a fresh run may differ from a golden.

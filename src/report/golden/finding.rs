@@ -62,6 +62,8 @@ pub enum Kind {
     Questions,
     /// Rule and decoding.
     Settings,
+    /// Whether the stored predictions are those that the golden was made of.
+    Predictions,
     /// The bytes of the prompts.
     Prompts,
     /// What the model said.
@@ -85,6 +87,7 @@ impl Kind {
             Self::Recipe => "recipe",
             Self::Questions => "questions",
             Self::Settings => "settings",
+            Self::Predictions => "predictions",
             Self::Prompts => "prompts",
             Self::Outputs => "outputs",
             Self::Verdicts => "verdicts",

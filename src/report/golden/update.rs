@@ -7,6 +7,7 @@ use super::finding::{self, Suite};
 use crate::artifact::write::{create, create_json, failed};
 use crate::artifact::{RunFolder, read};
 use crate::error::{Error, Result};
+use crate::pins::Sha256;
 use crate::report::portable::portable;
 use crate::report::{Format, caption, load, render_loaded};
 use std::fs;
@@ -56,6 +57,14 @@ fn write(path: &Path, new: &Path, old: Option<Golden>, reason: &str) -> Result<(
     let run = portable(load::run(path)?);
     let from = RunFolder::new(path);
     let manifest = read::manifest(&from)?;
+    if let Some(old) = old.as_ref().filter(|old| old.how_made.recipe != run.recipe) {
+        return Err(Error::request(format!(
+            "{}: a run of recipe {}, the golden is one of {} (name another folder for a new golden)",
+            path.display(),
+            run.recipe,
+            old.how_made.recipe
+        )));
+    }
     let (mut log, kept, conditions) = old.map(|o| (o.log, o.evals, o.conditions)).unwrap_or_default();
     log.push(LogEntry { reason: reason.to_owned(), commit: run.provenance.commit.clone() });
     let mut evals = Vec::new();
@@ -87,8 +96,10 @@ fn write(path: &Path, new: &Path, old: Option<Golden>, reason: &str) -> Result<(
             } else {
                 "the default: it must repeat exactly".into()
             },
+            predictions_sha256: None,
         };
-        evals.push(kept.iter().find(|k| k.name == record.name).cloned().unwrap_or_else(strict));
+        let kept = kept.iter().find(|k| k.name == record.name).cloned().unwrap_or_else(strict);
+        evals.push(EvalGolden { predictions_sha256: Some(Sha256::of_file(&at.join("predictions.json"))?), ..kept });
     }
     for name in &manifest.claims {
         if from.claims(name).exists() {
