@@ -137,6 +137,14 @@ fn the_curves_are_those_of_the_log_and_gaps_are_counted() {
     let checkpoints = found.all.iter().find(|f| f.name == "quickstart-accuracy-by-checkpoint").unwrap();
     assert_eq!(checkpoints.svg.matches("<circle").count(), 3, "a mark for each checkpoint");
 
+    // A log that was cut off is no curve.
+    let folder = RunFolder::new(&run).stage("sft", &aqa_bench::pins::Sha256::of(b"sft"));
+    let whole = fs::read(folder.metrics()).unwrap();
+    fs::write(folder.metrics(), &whole[..whole.len() - 9]).unwrap();
+    let error = plot::figures(&[load::run(&run).unwrap()]).unwrap_err();
+    assert!(error.exit_code() == 4 && error.to_string().contains("metrics.jsonl: its last line is cut off"), "{error}");
+    fs::write(folder.metrics(), &whole).unwrap();
+
     // A log that was not kept is named.
     let folder = RunFolder::new(&run).stage("sft", &aqa_bench::pins::Sha256::of(b"sft"));
     fs::remove_file(folder.metrics()).unwrap();

@@ -137,7 +137,7 @@ fn another_file_is_another_stage_and_a_pinned_one_must_be_the_pinned_one() {
     world.call("reproduce", &[]).succeeds();
     world.predict("ours.json", "model_prediction", |_, row| Some(row["answer"].as_str().unwrap().into()));
     let said = world.call("reproduce", &[]);
-    assert!(said.err.contains("1 files scored, 1 taken as they were"), "{}", said.err);
+    assert!(said.err.contains("1 file scored, 1 taken as they were"), "{}", said.err);
     assert!(line(&said.succeeds(), "Ours").contains("12/12"));
 
     world.predict("theirs.json", "model_output", |_, _| Some("dog".into()));

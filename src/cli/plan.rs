@@ -75,7 +75,9 @@ pub(super) fn verify(args: &RecipeArgs, format: Format) -> Result<()> {
                     recipe.name
                 );
             }
-            print(&text)?;
+            if !text.is_empty() {
+                print(&text)?;
+            }
         }
     }
     let wrong = inputs.iter().filter_map(|i| i.problem.as_ref().map(|p| format!("{}: {}: {p}", i.what, i.at)));

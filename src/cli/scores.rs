@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::plan::{Done, Work, places_up_to};
 use crate::progress::say;
 use crate::scored;
+use crate::text::count;
 
 /// Scores the files of a recipe that asks for nothing else; `false` where it asks for more, and nothing was done.
 pub(super) fn run(args: &RunArgs) -> Result<bool> {
@@ -29,7 +30,7 @@ pub(super) fn run(args: &RunArgs) -> Result<bool> {
     claims::keep(&recipe, &folder)?;
     let done = scored::run(&recipe, &plan, &folder, only.as_deref(), provenance)?;
     let Done { ran, reused, left } = &done;
-    say(format_args!("{ran} files scored, {reused} taken as they were, in {}", run_dir.display()));
+    say(format_args!("{} scored, {reused} taken as they were, in {}", count(*ran as u64, "file"), run_dir.display()));
     if left.is_empty() {
         leaderboard::write(&folder, &plan)?;
     } else {

@@ -136,7 +136,9 @@ pub fn all_shipped() -> Result<Vec<(&'static str, Claims)>> {
 /// Exit code 4: it is there and cannot be read, or is no claims file. Exit code 2: there is neither, or it contradicts itself.
 pub fn open(path: &Path) -> Result<Claims> {
     if !path.exists() {
-        return load(&path.display().to_string(), None);
+        let name = path.display().to_string();
+        let whole = if name.ends_with(".json") { name } else { name + ".json" };
+        return load(&whole, None);
     }
     let claims = read::json(path)?;
     check(&claims).map_err(|e| e.within(path.display()))?;

@@ -1,9 +1,10 @@
 //! Training curves: what `metrics.jsonl` says of each training stage, and how its checkpoints scored.
 
-use super::lines::{self, Lines, Series, smooth};
+use super::lines::{self, Series, smooth};
 use super::{About, Figure, file_name, run_name};
-use crate::artifact::{EvalRecord, RunFolder, StageState, Step, jsonl, read};
-use crate::error::Result;
+use crate::artifact::jsonl::{self, Lines};
+use crate::artifact::{EvalRecord, RunFolder, StageState, Step, read};
+use crate::error::{Error, Result};
 use crate::report::load::{Evaluation, Run};
 use crate::score::stats;
 use crate::text::count;
@@ -77,7 +78,7 @@ const PANELS: [Panel; 6] = [
 /// The curves of every training stage, run by run, and of accuracy by checkpoint; and a line for each stage whose log is not there.
 ///
 /// # Errors
-/// Exit code 4: a line of a log is bad.
+/// Exit code 4: a line of a log is bad, or the last one is cut off.
 pub(super) fn figures(runs: &[Run]) -> Result<(Vec<Figure>, Vec<String>)> {
     let (mut all, mut notes) = (Vec::new(), Vec::new());
     for run in runs {
@@ -86,7 +87,11 @@ pub(super) fn figures(runs: &[Run]) -> Result<(Vec<Figure>, Vec<String>)> {
         for stage in manifest.stages.iter().filter(|s| s.kind == "sft" || s.kind == "grpo") {
             match log(run, stage) {
                 Some(path) => {
-                    let steps = jsonl::read::<Step>(&path)?.rows;
+                    let Lines { rows: steps, dropped } = jsonl::read::<Step>(&path)?;
+                    if dropped > 0 {
+                        let way_out = "the stage is done, so nothing may be missing: take the file from a copy of the run";
+                        return Err(Error::inputs(format!("{}: its last line is cut off ({way_out})", path.display())));
+                    }
                     all.extend(PANELS.iter().filter_map(|panel| draw(panel, &name, &stage.name, &steps)));
                 }
                 None => notes.push(format!(
@@ -141,7 +146,7 @@ fn draw(panel: &Panel, run: &str, stage: &str, steps: &[Step]) -> Option<Figure>
         panel.title,
         count(steps.len() as u64, "step")
     );
-    let plot = Lines { x: "optimizer step".into(), y: panel.y.into(), series };
+    let plot = lines::Lines { x: "optimizer step".into(), y: panel.y.into(), series };
     let name = file_name(&[run, stage, panel.name]);
     let svg = lines::draw(&plot, &name, &title, &caption);
     Some(Figure { name, about: About::Training, part: format!("{stage} ({run})"), title, caption, svg })
@@ -189,7 +194,7 @@ fn checkpoints(run_name: &str, run: &Run) -> Option<Figure> {
         "Accuracy by checkpoint ({run_name}), with 95 % Wilson intervals. Checkpoints were scored on the same questions."
     );
     let name = file_name(&[run_name, "accuracy-by-checkpoint"]);
-    let plot = Lines { x: "optimizer step".into(), y: "Accuracy (percent correct)".into(), series };
+    let plot = lines::Lines { x: "optimizer step".into(), y: "Accuracy (percent correct)".into(), series };
     let svg = lines::draw(&plot, &name, &title, &caption);
     Some(Figure { name, about: About::Training, part: format!("checkpoints ({run_name})"), title, caption, svg })
 }
