@@ -72,7 +72,13 @@ test("it opens from the disk without a word on the console and without a network
   const outside = requests.filter((url) => !url.startsWith("file://") && !url.startsWith("data:"));
   assert.deepEqual(outside, []);
   assert.ok(requests.some((url) => url.endsWith("assets/data.js")), "requests are seen at all");
-  assert.equal(await page.locator("#leaderboard table tbody tr.measured").count(), 5);
+  assert.equal(await page.locator("#leaderboard > .wide table tbody tr.measured").count(), 5);
+  const breakdowns = page.locator("#leaderboard details", { hasText: /^\s*By / });
+  assert.ok((await breakdowns.count()) >= 2, "by difficulty and by sub-category");
+  const difficulty = breakdowns.filter({ hasText: "By difficulty" }).first();
+  assert.equal(await difficulty.locator("table").isVisible(), false);
+  await difficulty.locator("summary").click();
+  assert.equal(await difficulty.locator("table").isVisible(), true);
   assert.match(await page.locator("#leaderboard").innerText(), /GRPO <G = 8>/);
   assert.ok(await page.locator("#training figure svg").count() >= 9);
   assert.equal(await count(page), `1000 of 1000 samples: ${tallied(SFT)}`);
