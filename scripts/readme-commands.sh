@@ -3,6 +3,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 PATH=$PWD/target/release:$PATH
+# A bundle is never written over another: what these commands left before goes.
+rm -f runs/quickstart-bundle.tar.gz
 count=0
 while IFS= read -r command; do
   if [ "$command" = "make test" ]; then continue; fi
