@@ -49,21 +49,6 @@ pub(super) fn of(entries: &[Entry<'_>]) -> Vec<Breakdown> {
         .collect()
 }
 
-/// The lines of a table's caption that are about its breakdowns too: rows, columns and counts that these do not have are left out.
-pub(super) fn caption(lines: &[String]) -> Vec<String> {
-    const OTHERS: [&str; 6] = [
-        "Of the questions asked, every one",
-        "Computed rows follow",
-        "The other computed rows",
-        "Quoted rows are",
-        "The rows of ",
-        "Small figures",
-    ];
-    let average = " Average is the share of all questions, not the mean of the columns. Bold: the best measured value of a column";
-    let kept = lines.iter().filter(|line| !OTHERS.iter().any(|start| line.starts_with(start)));
-    kept.map(|line| line.replace(average, " Bold: the best of a line")).collect()
-}
-
 fn lines(
     scored: &[(&Entry<'_>, &Score)],
     cells: impl Fn(&Score) -> &Cells,

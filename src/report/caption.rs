@@ -54,26 +54,11 @@ pub(super) fn short(sha256: &str) -> Result<String> {
 
 /// How the numbers of a table came to be, a line each. Back-ticks mark code; each format shows them its own way.
 pub(super) fn caption(entries: &[Entry<'_>], rows: &[Row], groups: &[Summary]) -> Result<Vec<String>> {
-    let is_scored = entries.iter().any(|e| e.eval.score.is_some());
-    let mut lines = Vec::new();
-    let name = entries[0].eval.record.rule.as_str();
-    let rule = rule(name)?;
-    let scored = format!(
-        "Scored by the {name} rule ({rule}). Percent of questions, with the 95 % Wilson interval. \
-         Average is the share of all questions, not the mean of the columns. Bold: the best measured value of a column{}.",
-        if rows.iter().any(|r| r.kind == Kind::Measured && r.partial.is_some()) {
-            "; rows on part of the questions do not compete"
-        } else {
-            ""
-        }
+    let bold = format!(
+        "Average is the share of all questions, not the mean of the columns. Bold: the best measured value of a column{}.",
+        alone(rows)
     );
-    lines.extend(is_scored.then_some(scored));
-    lines.extend(data(entries)?);
-    lines.extend(by_rows(entries, |e| settings(&e.eval.record)));
-    lines.extend(by_rows(entries, |e| hearing(&e.eval.record)));
-    lines.extend(by_rows(entries, |e| origin(e.run)));
-    lines.extend(entries.iter().filter_map(withheld));
-    lines.extend(entries.iter().filter_map(bounds));
+    let mut lines = shared(entries, &bold)?;
     lines.push(
         "Of the questions asked, every one is correct, wrong, without an answer, or failed (no usable clip, engine error); \
          missing are questions that the predictions lack. Cropped: clips cut at 30 s. Truncated: completions that stopped \
@@ -88,6 +73,37 @@ pub(super) fn caption(entries: &[Entry<'_>], rows: &[Row], groups: &[Summary]) -
             .push(format!("{others} follow from the questions alone, by the same rule; random is the expected value."));
     }
     lines.extend(sources(entries));
+    Ok(lines)
+}
+
+/// How the numbers of a table's breakdowns came to be.
+pub(super) fn of_breakdowns(entries: &[Entry<'_>], rows: &[Row]) -> Result<Vec<String>> {
+    let mut lines = shared(entries, &format!("Bold: the best of a line{}.", alone(rows)))?;
+    lines.extend(group::lacking(entries));
+    Ok(lines)
+}
+
+/// What is said of rows that stand out of the competition, where there are any.
+fn alone(rows: &[Row]) -> &'static str {
+    let some = rows.iter().any(|r| r.kind == Kind::Measured && r.partial.is_some());
+    if some { "; rows on part of the questions do not compete" } else { "" }
+}
+
+/// What a table and its breakdowns share: rule, questions, settings, origin. `bold` says what stands bold.
+fn shared(entries: &[Entry<'_>], bold: &str) -> Result<Vec<String>> {
+    let is_scored = entries.iter().any(|e| e.eval.score.is_some());
+    let mut lines = Vec::new();
+    let name = entries[0].eval.record.rule.as_str();
+    let rule = rule(name)?;
+    let scored =
+        format!("Scored by the {name} rule ({rule}). Percent of questions, with the 95 % Wilson interval. {bold}");
+    lines.extend(is_scored.then_some(scored));
+    lines.extend(data(entries)?);
+    lines.extend(by_rows(entries, |e| settings(&e.eval.record)));
+    lines.extend(by_rows(entries, |e| hearing(&e.eval.record)));
+    lines.extend(by_rows(entries, |e| origin(e.run)));
+    lines.extend(entries.iter().filter_map(withheld));
+    lines.extend(entries.iter().filter_map(bounds));
     Ok(lines)
 }
 

@@ -1,6 +1,6 @@
 //! How a row looks in LaTeX (`booktabs`).
 
-use super::breakdown::{self, Breakdown, Line};
+use super::breakdown::{Breakdown, Line};
 use super::markdown;
 use super::table::{Cell, Row, Table};
 use super::template::View;
@@ -26,9 +26,7 @@ fn row(row: &Row) -> Vec<String> {
     let note = row.note.map(|n| format!("\\textsuperscript{{{n}}}")).unwrap_or_default();
     let partial = row.partial.map(|[asked, all]| format!(" (partial: {asked} of {all})")).unwrap_or_default();
     let cells = row.cells.iter().map(|c| c.as_ref().map_or_else(|| "--".to_owned(), cell));
-    // Behind the end of a row, TeX takes [ and * for arguments of that end.
-    let guard = if row.label.starts_with(['[', '*']) { "{}" } else { "" };
-    let label = format!("{guard}{}{partial}{note}", escape(&row.label));
+    let label = format!("{}{partial}{note}", first_cell(&row.label));
     let ledger = markdown::ledger(row.ledger.as_ref());
     [label, escape(&markdown::kind(row))].into_iter().chain(cells).chain(ledger).collect()
 }
@@ -52,22 +50,24 @@ pub(super) fn breakdowns(table: &Table) -> Vec<View> {
         let head = [markdown::title(&breakdown.by), "Task".to_owned()].into_iter().chain(breakdown.columns.clone());
         let line = |line: &Line| {
             let cells = line.cells.iter().map(|c| c.as_ref().map_or_else(|| "--".to_owned(), cell));
-            let guard = if line.name.starts_with(['[', '*']) { "{}" } else { "" };
-            [guard.to_owned() + &escape(&line.name), escape(line.task.as_deref().unwrap_or("all"))]
-                .into_iter()
-                .chain(cells)
-                .collect()
+            [first_cell(&line.name), escape(line.task.as_deref().unwrap_or("all"))].into_iter().chain(cells).collect()
         };
         View {
             heading: escape(&format!("{}, by {}", table.heading, breakdown.by)),
             head: head.map(|h| escape(&h)).collect(),
             rule: vec!["l".repeat(2) + &"r".repeat(breakdown.columns.len())],
             rows: breakdown.rows.iter().map(line).collect(),
-            caption: breakdown::caption(&table.caption).iter().map(|l| prose(l)).collect(),
+            caption: table.breakdown_caption.iter().map(|l| prose(l)).collect(),
             ..View::default()
         }
     };
     table.breakdowns.iter().map(one).collect()
+}
+
+/// The text that a row begins with: behind the end of the row before, TeX takes [ and * for arguments of that end.
+fn first_cell(text: &str) -> String {
+    let guard = if text.starts_with(['[', '*']) { "{}" } else { "" };
+    format!("{guard}{}", escape(text))
 }
 
 /// Text that is to be read as it stands.

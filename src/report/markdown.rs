@@ -1,6 +1,6 @@
 //! How a row looks in Markdown.
 
-use super::breakdown::{self, Breakdown};
+use super::breakdown::Breakdown;
 use super::table::{Cell, Kind, Row, RowLedger, Table};
 use super::template::View;
 
@@ -33,7 +33,7 @@ pub(super) fn breakdowns(table: &Table) -> Vec<View> {
             [escape(&line.name), escape(task)].into_iter().chain(cells).collect()
         }));
         View {
-            caption: breakdown::caption(&table.caption).iter().map(|n| prose(n)).collect(),
+            caption: table.breakdown_caption.iter().map(|n| prose(n)).collect(),
             ..grid(escape(&format!("{}, by {}", table.heading, breakdown.by)), &lines, lines[0].len())
         }
     };

@@ -23,7 +23,7 @@ mod template;
 pub mod verdict;
 
 use crate::error::{Context, Error, Result};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 const MARKDOWN: &str = include_str!("templates/leaderboard.md.j2");
 const LATEX: &str = include_str!("templates/leaderboard.tex.j2");
@@ -65,13 +65,12 @@ pub fn render(runs: &[PathBuf], format: Format) -> Result<String> {
     render_loaded(&loaded(runs)?, format)
 }
 
-/// Every row of a run that its recipe holds against a claim.
+/// Every row of some runs that its recipe holds against a claim.
 ///
 /// # Errors
-/// As [`render`].
-pub fn verdicts(run: &Path) -> Result<Vec<verdict::Held>> {
-    let tables = table::tables(&[load::run(run)?])?;
-    Ok(tables.into_iter().flat_map(|table| table.verdicts).collect())
+/// As [`table::tables`].
+pub fn verdicts(runs: &[load::Run]) -> Result<Vec<verdict::Held>> {
+    Ok(table::tables(runs)?.into_iter().flat_map(|table| table.verdicts).collect())
 }
 
 /// Renders the tables of runs that are read already.

@@ -107,6 +107,9 @@ pub struct Table {
     pub verdicts: Vec<Held>,
     /// How the numbers came to be, a line each.
     pub caption: Vec<String>,
+    /// The same of the breakdowns.
+    #[serde(skip)]
+    pub breakdown_caption: Vec<String>,
 }
 
 /// An evaluation with the run it belongs to and the label it has in its table.
@@ -163,9 +166,10 @@ fn table(entries: Vec<Entry<'_>>) -> Result<Table> {
     let mut notes = Vec::new();
     rows.extend(quoted(&entries, &columns, &mut notes));
     let (heading, caption) = (caption::heading(&entries)?, caption::caption(&entries, &rows, &groups)?);
+    let breakdown_caption = caption::of_breakdowns(&entries, &rows)?;
     let (verdicts, breakdowns) = (verdict::held(&entries), breakdown::of(&entries));
     let held = verdicts.iter().map(Held::in_words).collect();
-    Ok(Table { heading, held, verdicts, columns, rows, breakdowns, groups, notes, caption })
+    Ok(Table { heading, held, verdicts, columns, rows, breakdowns, groups, notes, caption, breakdown_caption })
 }
 
 /// Sound, music, speech as papers print them; tasks beyond these in order of appearance; the average last.
