@@ -309,6 +309,33 @@ fn a_lock_holds_which_questions_of_avqa_are_kept() {
     );
 }
 
+/// As Joysw909/AVQA: R1-AQA's lines and the clips in folders beside them, one repository of the hub for both.
+#[test]
+fn lines_and_folders_of_clips_come_from_one_repository() {
+    let case = Case::new();
+    let (one, two) = (noise(900), noise(700));
+    let line = |id: u64, clip: &str| json!({"id": id, "question_text": "What is in the video?", "multi_choice": ["a", "b"], "answer": 1, "audio_path": format!("./owner/avqa/{clip}")});
+    let lines = format!("{}\n{}\n", line(1, "VGG10000/x_30.wav"), line(2, "VGG20000/y_7.wav")).into_bytes();
+    let files: [(&str, &[u8], bool); 3] =
+        [("lines.json", &lines, false), ("VGG10000/x_30.wav", &one, true), ("VGG20000/y_7.wav", &two, true)];
+    case.stand.repo(RepoKind::Dataset, "owner/avqa", &files);
+    let mini = fs::read_to_string(case.recipe()).unwrap();
+    let set = mini.lines().find(|line| line.trim_start().starts_with("mini:")).unwrap();
+    let at = "hf://datasets/owner/avqa";
+    let avqa = format!("    mini: {{format: avqa, file: {at}/lines.json, revision: {REVISION}, audio: {at}}}");
+    fs::write(case.recipe(), mini.replace(set, &avqa)).unwrap();
+    case.does(&["lock"]);
+    let lock: Value = serde_json::from_slice(&fs::read(case.lock()).unwrap()).unwrap();
+    let hashes = json!({"VGG10000/x_30.wav": format!("sha256 {}", Sha256::of(&one)), "VGG20000/y_7.wav": format!("sha256 {}", Sha256::of(&two))});
+    assert_eq!(lock["inputs"]["audio of data set mini"]["files"], hashes);
+    case.does(&["fetch"]);
+    case.does(&["verify"]);
+    let snapshots = case.home.path().join(".cache/huggingface/hub/datasets--owner--avqa/snapshots");
+    let clip = snapshots.join(REVISION).join("VGG20000/y_7.wav");
+    fs::write(fs::canonicalize(&clip).unwrap(), noise(701)).unwrap();
+    case.fails(&["verify"], 4, &["VGG20000/y_7.wav"]);
+}
+
 /// A revision pins a file of the hub; a hash that the recipe gives beside it is held to as well.
 #[test]
 fn a_hash_beside_a_revision_is_not_left_unread() {

@@ -2,14 +2,14 @@
 
 mod program;
 
-use aqa_bench::data::{avqa, prepare};
+use aqa_bench::data::{Clips, avqa, prepare};
 use program::{aqa, redact};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
-use tempfile::tempdir;
+use tempfile::{TempDir, tempdir};
 
 fn row(id: u64, video: &str) -> Value {
     json!({"id": id, "video_name": video, "video_id": 341, "question_text": "What happened in the video?",
@@ -18,8 +18,18 @@ fn row(id: u64, video: &str) -> Value {
 }
 
 fn prepared(rows: &[Value], clips: &[&str]) -> prepare::Prepared {
-    let clips: HashSet<String> = clips.iter().map(|name| (*name).to_owned()).collect();
-    prepare::avqa(&serde_json::to_vec(rows).unwrap(), "q.json", &clips).unwrap()
+    prepare::avqa(&serde_json::to_vec(rows).unwrap(), "q.json", &Clips::of(folder(clips).path()).unwrap()).unwrap()
+}
+
+/// A folder of files, `FOLDER/NAME` where there is one.
+fn folder(clips: &[&str]) -> TempDir {
+    let dir = tempdir().unwrap();
+    for clip in clips {
+        let place = dir.path().join(clip);
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        fs::write(place, clip).unwrap();
+    }
+    dir
 }
 
 #[test]
@@ -35,7 +45,7 @@ fn lines_keep_every_field_and_name_the_clip_that_is_there() {
         expected["audio_path"] = clip.into();
         assert_eq!(line, &expected);
     }
-    let examples = avqa::from_slice(found.lines.as_bytes(), "lines", Path::new("clips")).unwrap();
+    let examples = avqa::from_slice(found.lines.as_bytes(), "lines", &Clips::unread(Path::new("clips"))).unwrap();
     assert_eq!(examples.len(), 2);
     assert_eq!(examples[0].question, "What happened in the audio?");
     assert_eq!(examples[1].audio, Path::new("clips/a_b_000000.wav"));
@@ -69,7 +79,8 @@ proptest! {
         let alone = prepared(&alone, &names);
         prop_assert_eq!((&alone.kept_ids, &alone.lines), (&found.kept_ids, &found.lines));
         let short: HashSet<String> = clips.into_iter().map(|c| c.replace("_0000", "_")).collect();
-        let renamed = prepare::avqa(&serde_json::to_vec(&rows).unwrap(), "q.json", &short).unwrap();
+        let short: Vec<&str> = short.iter().map(String::as_str).collect();
+        let renamed = prepared(&rows, &short);
         prop_assert_eq!(renamed.kept_ids, found.kept_ids, "the ids do not depend on how clips are named");
     }
 }
@@ -96,7 +107,7 @@ fn the_command_writes_the_lines_and_says_what_became_of_every_row() {
     let text = run(&questions, &audio, &[]).succeeds();
     insta::assert_snapshot!("prepare-text", redact(&text, dir.path()));
     let lines = fs::read_to_string(at("train.jsonl")).unwrap();
-    assert_eq!(avqa::from_slice(lines.as_bytes(), "lines", &clips).unwrap().len(), 2);
+    assert_eq!(avqa::from_slice(lines.as_bytes(), "lines", &Clips::of(&clips).unwrap()).unwrap().len(), 2);
     let json = run(&questions, &audio, &["--format", "json"]).succeeds();
     insta::assert_snapshot!("prepare-json", json);
 
@@ -106,7 +117,8 @@ fn the_command_writes_the_lines_and_says_what_became_of_every_row() {
         assert_eq!(error.lines().count(), 1, "{error}");
         all += &redact(&error, dir.path());
     };
-    fails(run(&at("train.jsonl"), &audio, &[]), 2);
+    fs::write(at("cut.jsonl"), &lines[..lines.len() - 9]).unwrap();
+    fails(run(&at("cut.jsonl"), &audio, &[]), 2);
     fails(run(&at("absent.json"), &audio, &[]), 4);
     fails(run(&questions, &at("absent"), &[]), 4);
     fs::create_dir(at("empty")).unwrap();
@@ -129,7 +141,7 @@ fn the_command_writes_the_lines_and_says_what_became_of_every_row() {
     // A recipe may name AVQA's own file: the same questions, those whose clips are there.
     fs::remove_file(clips.join("c_1.wav")).unwrap();
     let loaded = avqa::load(Path::new(&questions), &clips).unwrap();
-    assert_eq!(loaded, avqa::from_slice(lines.as_bytes(), "lines", &clips).unwrap());
+    assert_eq!(loaded, avqa::from_slice(lines.as_bytes(), "lines", &Clips::of(&clips).unwrap()).unwrap());
     let kept = avqa::kept(Path::new(&questions), &clips).unwrap().unwrap();
     assert!(
         kept.in_words().starts_with("2 of 6 questions kept: 1 clips missing, 3 rows dropped"),
@@ -138,4 +150,66 @@ fn the_command_writes_the_lines_and_says_what_became_of_every_row() {
     );
     assert_eq!(avqa::kept(Path::new(&at("train.jsonl")), &clips).unwrap(), None);
     assert_eq!(avqa::load(Path::new(&questions), Path::new("no/such/folder")).unwrap_err().exit_code(), 4);
+}
+
+/// As Joysw909/AVQA on the hub has it: R1-AQA's lines beside four folders of clips, some of which cannot be had any more.
+const LINES: [(u64, &str); 4] = [
+    (184, "VGG10000/-HIPq7T3eFI_11.wav"),
+    (185, "VGG20000/b_0.wav"),
+    (186, "VGG40000/gone_5.wav"),
+    (187, "VGG10000/-HIPq7T3eFI_11.wav"),
+];
+
+fn lines() -> String {
+    let line = |(id, clip): &(u64, &str)| {
+        json!({"id": id, "question_text": "What is in the video?", "multi_choice": ["Car", "siren"], "answer": 1, "dataset_name": "AVQA",
+               "audio_path": format!("./Joysw909/AVQA/{clip}")})
+    };
+    LINES.iter().map(|l| format!("{}\n", line(l))).collect()
+}
+
+#[test]
+fn clips_in_folders_are_found_and_lines_without_theirs_are_left_out() {
+    let dir = folder(&["VGG10000/-HIPq7T3eFI_11.wav", "VGG20000/b_0.wav", "VGG30000/other_1.wav", ".cache/gone_5.wav"]);
+    let clips = Clips::of(dir.path()).unwrap();
+    let lines = lines();
+    let found = prepare::avqa(lines.as_bytes(), "l", &clips).unwrap();
+    assert_eq!((found.rows, found.kept, found.missing.as_slice()), (4, 3, &["gone_5".to_owned()][..]));
+    let kept: String = lines.split_inclusive('\n').enumerate().filter(|(i, _)| *i != 2).map(|(_, line)| line).collect();
+    assert_eq!(found.lines, kept, "a line that is kept is kept as it is");
+
+    let examples = avqa::from_slice(lines.as_bytes(), "l", &clips).unwrap();
+    let places: Vec<_> = examples.iter().map(|e| e.audio.strip_prefix(dir.path()).unwrap().to_str().unwrap()).collect();
+    let at = ["VGG10000/-HIPq7T3eFI_11.wav", "VGG20000/b_0.wav", "gone_5.wav", "VGG10000/-HIPq7T3eFI_11.wav"];
+    assert_eq!(places, at, "what is missing should be in the folder itself");
+
+    // The same questions from AVQA's own file, and from the folders put into one.
+    let rows =
+        [row(184, "-HIPq7T3eFI_000011"), row(185, "b_000000"), row(186, "gone_000005"), row(187, "-HIPq7T3eFI_000011")];
+    let from_array = prepare::avqa(&serde_json::to_vec(&rows).unwrap(), "q", &clips).unwrap();
+    assert_eq!((from_array.kept_ids, from_array.short_names), (found.kept_ids.clone(), 3));
+    let flat = folder(&["-HIPq7T3eFI_11.wav", "b_0.wav", "other_1.wav"]);
+    assert_eq!(prepare::avqa(lines.as_bytes(), "l", &Clips::of(flat.path()).unwrap()).unwrap().sha256, found.sha256);
+}
+
+#[test]
+fn a_clip_in_two_folders_is_the_one_that_the_line_names_or_refused() {
+    let twice = folder(&["VGG10000/-HIPq7T3eFI_11.wav", "VGG20000/-HIPq7T3eFI_11.wav", "VGG20000/b_0.wav"]);
+    let clips = Clips::of(twice.path()).unwrap();
+    let examples = avqa::from_slice(lines().as_bytes(), "l", &clips).unwrap();
+    assert_eq!(examples[0].audio, twice.path().join("VGG10000/-HIPq7T3eFI_11.wav"));
+    let elsewhere = lines().replace("VGG10000", "audios");
+    let error = avqa::from_slice(elsewhere.as_bytes(), "l", &clips).unwrap_err();
+    assert_eq!(error.exit_code(), 2);
+    let said = "l: line 1: audio_path: the clip -HIPq7T3eFI_11.wav lies in VGG10000/ and VGG20000/ of";
+    assert!(error.to_string().starts_with(said), "{error}");
+    let rows = serde_json::to_vec(&[row(1, "-HIPq7T3eFI_000011")]).unwrap();
+    for questions in [rows.as_slice(), elsewhere.as_bytes()] {
+        let error = prepare::avqa(questions, "q", &clips).unwrap_err();
+        assert!(error.exit_code() == 4 && error.to_string().contains("VGG10000/ and VGG20000/"), "{error}");
+    }
+    // The folder itself comes first: who copied all of them into one may leave the others there.
+    fs::write(twice.path().join("-HIPq7T3eFI_11.wav"), "").unwrap();
+    let examples = avqa::from_slice(elsewhere.as_bytes(), "l", &Clips::of(twice.path()).unwrap()).unwrap();
+    assert_eq!(examples[0].audio, twice.path().join("-HIPq7T3eFI_11.wav"));
 }

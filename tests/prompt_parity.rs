@@ -1,7 +1,7 @@
 //! Whole prompts, from a question and its options to ids, as R1-AQA's code, CPython 3.11 and transformers 4.49.0 make them. Fixtures
 //! and how they were made: `tests/parity/prompt`.
 
-use aqa_bench::data::{Example, avqa, mmau};
+use aqa_bench::data::{Clips, Example, avqa, mmau};
 use aqa_bench::pins::Sha256;
 use aqa_bench::prompt::{ChatTemplate, TextTokenizer, text};
 use aqa_bench::recipe::PromptStyle;
@@ -99,7 +99,7 @@ fn training_asks_about_the_audio_where_avqa_asks_about_the_video() {
     for (id, case) in cases.iter().enumerate() {
         let line = json!({"id": id, "audio_path": "clip.wav", "question_text": case["question"], "multi_choice": case["choices"],
             "answer": 0});
-        let examples = avqa::from_slice(line.to_string().as_bytes(), "training", Path::new("")).unwrap();
+        let examples = avqa::from_slice(line.to_string().as_bytes(), "training", &Clips::default()).unwrap();
         assert!(examples[0].choices[0].contains("video"), "options keep their words");
         hold("prompt/training", &encoder, &examples[0], case);
     }

@@ -2,7 +2,7 @@
 
 use super::{Format, pretty, print};
 use crate::artifact::write;
-use crate::data::prepare;
+use crate::data::{Clips, prepare};
 use crate::error::{Context, Error, Result};
 use clap::{Args, Subcommand};
 use std::path::{Path, PathBuf};
@@ -10,16 +10,16 @@ use std::path::{Path, PathBuf};
 /// What is prepared.
 #[derive(Debug, Subcommand)]
 pub(super) enum What {
-    /// AVQA's train_qa.json made into R1-AQA's JSON lines, without the questions whose clip is not there
+    /// AVQA's train_qa.json made into R1-AQA's JSON lines, or such lines, without the questions whose clip is not there
     Avqa(AvqaArgs),
 }
 
 #[derive(Debug, Args)]
 pub(super) struct AvqaArgs {
-    /// AVQA's questions, a JSON array
+    /// AVQA's questions, a JSON array, or R1-AQA's lines
     #[arg(long, value_name = "FILE")]
     questions: PathBuf,
-    /// The folder of clips, named VIDEO_30.wav (as R1-AQA does) or VIDEO_000030.wav (as AVQA does)
+    /// The folder of clips, or of folders of clips, named VIDEO_30.wav (as R1-AQA does) or VIDEO_000030.wav (as AVQA does)
     #[arg(long, value_name = "DIR")]
     audio: PathBuf,
     /// Where to write the lines
@@ -33,7 +33,7 @@ pub(super) struct AvqaArgs {
 pub(super) fn run(What::Avqa(args): &What) -> Result<()> {
     let name = args.questions.display().to_string();
     let bytes = std::fs::read(&args.questions).inputs(|| format!("cannot read {name}"))?;
-    let prepared = prepare::avqa(&bytes, &name, &prepare::clips(&args.audio)?)?;
+    let prepared = prepare::avqa(&bytes, &name, &Clips::of(&args.audio)?)?;
     keep(&args.out, prepared.lines.as_bytes())?;
     match args.format {
         Format::Text => print(&prepared.to_text(&args.out.display().to_string())),

@@ -1,31 +1,33 @@
 //! AVQA in R1-AQA's form: JSON lines with `audio_path` added to AVQA's own fields; or as its authors publish it, of which the questions are kept whose clips
 //! are there.
 
-use super::mmau::{file_name, keep};
-use super::prepare::{self, Prepared};
+use super::mmau::keep;
+use super::prepare::{self, Prepared, WantedClip};
 use super::row::describe;
-use super::{Example, Problems, Row, id_of};
+use super::{Clips, Example, Problems, Row, id_of};
 use crate::error::{Context, Error, Result};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Reads a training file. As in xiaomi-research/r1-aqa at 5d24f31 (src/dataset/dataset.py), every `video` in the question
 /// becomes `audio` (as a substring, case-sensitive, not in the options), and the answer is `multi_choice[answer]`.
 ///
-/// Clips are looked for in `audio_dir` by the file name of `audio_path`. Where that file is absent and `<video_name>.wav` is
-/// there, the name that AVQA's own extraction gives, that one is taken.
+/// Clips are looked for in `audio_dir`, and in the folders in it (see [`Clips`]), by the file name of `audio_path`. Where that file is absent and
+/// `<video_name>.wav` is there, the name that AVQA's own extraction gives, that one is taken.
 ///
 /// AVQA's own file, a JSON array, gives the lines that [`prepare::avqa`] makes of it beside these clips; [`kept`] says what that left out.
 ///
 /// # Errors
-/// The file cannot be read (exit code 4); lines that are not such rows: every problem as `file: line N: key: …` (exit code 2). As [`kept`].
+/// The file or the folder cannot be read (exit code 4); lines that are not such rows, or whose clip lies in two folders: every problem as
+/// `file: line N: key: …` (exit code 2). As [`kept`].
 pub fn load(file: &Path, audio_dir: &Path) -> Result<Vec<Example>> {
     let name = file.display().to_string();
     let bytes = std::fs::read(file).inputs(|| format!("cannot read {name}"))?;
-    match prepared(&bytes, &name, audio_dir)? {
-        Some(prepared) => from_slice(prepared.lines.as_bytes(), &name, audio_dir),
-        None => from_slice(&bytes, &name, audio_dir),
+    let clips = Clips::of(audio_dir)?;
+    match prepare::is_array(&bytes) {
+        true => from_slice(prepare::avqa(&bytes, &name, &clips)?.lines.as_bytes(), &name, &clips),
+        false => from_slice(&bytes, &name, &clips),
     }
 }
 
@@ -35,22 +37,18 @@ pub fn load(file: &Path, audio_dir: &Path) -> Result<Vec<Example>> {
 /// The file or the folder cannot be read (exit code 4). As [`prepare::avqa`].
 pub fn kept(file: &Path, audio_dir: &Path) -> Result<Option<Prepared>> {
     let name = file.display().to_string();
-    prepared(&std::fs::read(file).inputs(|| format!("cannot read {name}"))?, &name, audio_dir)
-}
-
-fn prepared(bytes: &[u8], name: &str, audio_dir: &Path) -> Result<Option<Prepared>> {
-    let array = bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'[');
-    if !array {
-        return Ok(None);
+    let bytes = std::fs::read(file).inputs(|| format!("cannot read {name}"))?;
+    match prepare::is_array(&bytes) {
+        true => prepare::avqa(&bytes, &name, &Clips::of(audio_dir)?).map(Some),
+        false => Ok(None),
     }
-    prepare::avqa(bytes, name, &prepare::clips(audio_dir)?).map(Some)
 }
 
 /// Reads the content of a training file; `name` names it in messages. See [`load`].
 ///
 /// # Errors
 /// As [`load`].
-pub fn from_slice(bytes: &[u8], name: &str, audio_dir: &Path) -> Result<Vec<Example>> {
+pub fn from_slice(bytes: &[u8], name: &str, clips: &Clips) -> Result<Vec<Example>> {
     let text = std::str::from_utf8(bytes).request(|| format!("{name}: expected UTF-8"))?;
     if text.trim_start().starts_with('[') {
         let way_out = "is this AVQA's own file? `aqa-bench prepare avqa` makes the lines of it";
@@ -67,7 +65,7 @@ pub fn from_slice(bytes: &[u8], name: &str, audio_dir: &Path) -> Result<Vec<Exam
         }
         let place = format!("line {}", index + 1);
         let found = match serde_json::from_str(line) {
-            Ok(Value::Object(row)) => example(row, &place, &mut seen, audio_dir),
+            Ok(Value::Object(row)) => example(row, &place, &mut seen, clips),
             Ok(other) => Err(vec![format!("expected a JSON object, found {}", describe(&other))]),
             Err(e) => Err(vec![format!("expected a JSON object, found no JSON: {e}")]),
         };
@@ -86,25 +84,18 @@ fn example(
     object: Map<String, Value>,
     place: &String,
     seen: &mut HashMap<String, String>,
-    audio_dir: &Path,
+    clips: &Clips,
 ) -> Result<Example, Vec<String>> {
     let row = Row(&object);
     let mut problems = Vec::new();
     let id = keep(&mut problems, id_of(&row, place, seen));
-    let audio = keep(&mut problems, file_name(&row, "audio_path"));
-    let video = keep(&mut problems, row.optional_text("video_name"));
+    let audio = keep(&mut problems, audio(&row, clips));
     let question = keep(&mut problems, row.text("question_text"));
     let choices = keep(&mut problems, row.texts("multi_choice", 2));
     let answer = keep(&mut problems, answer(&object, &choices));
     if !problems.is_empty() {
         return Err(problems);
     }
-    let named = audio_dir.join(audio);
-    let other = video.filter(|v| !v.contains('/')).map(|v| audio_dir.join(format!("{v}.wav")));
-    let audio = match other {
-        Some(other) if !named.is_file() && other.is_file() => other,
-        _ => named,
-    };
     Ok(Example {
         id,
         audio,
@@ -116,6 +107,13 @@ fn example(
         sub_category: String::new(),
         row: object,
     })
+}
+
+/// Where the clip of a line is, or should be.
+fn audio(row: &Row, clips: &Clips) -> Result<PathBuf, String> {
+    let wanted = WantedClip::of_line(row)?;
+    let found = clips.find(&wanted.names, wanted.near).map_err(|e| format!("audio_path: {e}"))?;
+    Ok(found.unwrap_or_else(|| clips.place(&wanted.names[0])))
 }
 
 /// The option that `answer`, an index from 0, points at.

@@ -4,6 +4,7 @@ use serde::Serialize;
 use std::path::PathBuf;
 
 pub mod avqa;
+mod clips;
 pub mod identify;
 pub mod mmau;
 pub mod mmau_parquet;
@@ -12,6 +13,7 @@ mod row;
 mod rows;
 pub mod versions;
 
+pub use clips::{Clips, file_names};
 pub(crate) use row::{Problems, Row, describe, id_of};
 
 /// One question about one clip.

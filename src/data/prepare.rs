@@ -1,4 +1,5 @@
-//! AVQA as its authors publish it (a JSON array), made into the JSON lines that R1-AQA trains on.
+//! AVQA as its authors publish it (a JSON array), made into the JSON lines that R1-AQA trains on; or such lines, without those whose clip is not
+//! there.
 //!
 //! R1-AQA's own script is not published; its README shows a line. All fields stay, `dataset_name` and `audio_path` are added,
 //! and questions whose clip is not there are left out. About 2000 of 40 425 clips could not be had by the authors either, so
@@ -6,14 +7,14 @@
 
 use super::avqa::answer;
 use super::mmau::{self, Place};
-use super::{Row, id_of};
+use super::{Clips, Row, id_of};
 use crate::error::{Context, Error, Result};
 use crate::pins::{Revision, Sha256};
 use crate::text;
 use indexmap::IndexMap;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -51,40 +52,47 @@ pub struct Prepared {
     pub sha256: Sha256,
 }
 
-/// Makes training lines from AVQA's questions; `clips` are the file names in the folder of clips, and `name` names the
-/// questions in messages. `audio_path` is the name of the clip alone, so that the lines do not depend on where it lies. A
-/// clip is looked for by R1-AQA's name first, then by AVQA's (see [`clip_names`]). Questions keep their `video`;
-/// [`super::avqa::load`] makes it `audio`, as R1-AQA's reader does.
+/// Makes training lines from AVQA's questions, a JSON array or R1-AQA's JSON lines; `name` names the questions in messages.
+///
+/// Of the array, `audio_path` becomes the name of the clip alone, so that the lines do not depend on where it lies. A clip is looked for by
+/// R1-AQA's name first, then by AVQA's (see [`clip_names`]). Lines stay as they are, byte for byte; theirs is looked for as
+/// [`super::avqa::load`] does. Questions keep their `video`, which that reader makes `audio`, as R1-AQA's does.
 ///
 /// # Errors
-/// Exit code 2: it is no JSON array of objects, or none of them is a question. Exit code 4: no question has its clip.
-pub fn avqa(bytes: &[u8], name: &str, clips: &HashSet<String>) -> Result<Prepared> {
-    let git_blob = Revision::of_blob(bytes);
-    let rows = mmau::rows(bytes, name)?;
+/// Exit code 2: it is neither, or none of the rows is a question. Exit code 4: no question has its clip; a clip lies in two folders.
+pub fn avqa(bytes: &[u8], name: &str, clips: &Clips) -> Result<Prepared> {
+    let rows = rows(bytes, name)?;
     let (mut lines, mut ids) = (String::new(), String::new());
     let (mut kept, mut short_names) = (0, 0);
     let (mut missing, mut dropped) = (Vec::new(), IndexMap::<String, Vec<String>>::new());
     let mut seen = HashMap::new();
-    for (index, row) in rows.iter().enumerate() {
-        let place = Place(index, row).to_string();
-        let (id, video) = match question(row, &place, &mut seen) {
+    for Asked { place, row, line } in &rows {
+        let (id, wanted) = match question(row, line.is_some(), place, &mut seen) {
             Ok(found) => found,
             Err((key, what)) => {
                 dropped.entry(key.to_owned()).or_default().push(format!("{place}: {what}"));
                 continue;
             }
         };
-        let names = clip_names(video);
-        let Some(clip) = names.iter().find(|name| clips.contains(*name)) else {
-            missing.push(video.to_owned());
+        let found =
+            clips.find(&wanted.names, wanted.near).map_err(|e| Error::inputs(format!("{name}: {place}: {e}")))?;
+        let Some(clip) = found.as_deref().and_then(Path::file_name) else {
+            missing.push(wanted.video.to_owned());
             continue;
         };
+        let clip = clip.to_string_lossy();
         kept += 1;
-        short_names += u64::from(*clip != format!("{video}.wav"));
-        let mut line = row.clone();
-        line.insert("dataset_name".into(), "AVQA".into());
-        line.insert("audio_path".into(), clip.as_str().into());
-        let _ = writeln!(lines, "{}", Value::Object(line));
+        short_names += u64::from(clip != format!("{}.wav", wanted.video));
+        match line {
+            Some(line) => lines.push_str(line),
+            None => {
+                let mut line = row.clone();
+                line.insert("dataset_name".into(), "AVQA".into());
+                line.insert("audio_path".into(), clip.as_ref().into());
+                let _ = write!(lines, "{}", Value::Object(line));
+            }
+        }
+        lines.push('\n');
         let _ = writeln!(ids, "{id}");
     }
     if missing.is_empty() && kept == 0 {
@@ -93,13 +101,14 @@ pub fn avqa(bytes: &[u8], name: &str, clips: &HashSet<String>) -> Result<Prepare
         let found = text::count(rows.len() as u64, "row");
         return Err(Error::request(format!("{name}: {expected}, found {found} and none of them one: {first}")));
     }
-    if kept == 0 {
-        let names = clip_names(&missing[0]).join(" or ");
+    if let Some(first) = missing.first().filter(|_| kept == 0) {
+        let names = clip_names(first).join(" or ");
         let of = text::count(missing.len() as u64, "question");
         return Err(Error::inputs(format!(
             "{name}: expected clips of {of} in the folder of --audio, found none (the first would be {names})"
         )));
     }
+    let git_blob = Revision::of_blob(bytes);
     Ok(Prepared {
         known: KNOWN.iter().find(|(blob, _)| *blob == git_blob.as_str()).map(|(_, what)| *what),
         git_blob,
@@ -113,44 +122,6 @@ pub fn avqa(bytes: &[u8], name: &str, clips: &HashSet<String>) -> Result<Prepare
         sha256: Sha256::of(lines.as_bytes()),
         lines,
     })
-}
-
-/// The names of the clips in a folder.
-///
-/// # Errors
-/// Exit code 4: the folder cannot be read, or is one of Arrow files with the clips in them, as gijs/avqa-processed on the hub.
-pub fn clips(folder: &Path) -> Result<HashSet<String>> {
-    let names = file_names(folder)?;
-    if is_arrow(folder, &names) {
-        return Err(Error::inputs(format!(
-            "{}: expected a folder of clips, found Arrow files with the clips in them, as in gijs/avqa-processed, which are not read (docs/recipes.md says how to take them out, and which copy has them as files)",
-            folder.display()
-        )));
-    }
-    Ok(names)
-}
-
-/// Whether a folder is what the `datasets` library saves to a disk: the folders of its splits, or one of them.
-fn is_arrow(folder: &Path, names: &HashSet<String>) -> bool {
-    let arrow = |name: &String| name.ends_with(".arrow");
-    names.contains("dataset_dict.json") || (names.iter().any(arrow) && folder.join("state.json").is_file())
-}
-
-/// The names of the files in a folder. One reading of the folder is quicker than asking for each of 40 000 clips.
-///
-/// # Errors
-/// Exit code 4: the folder cannot be read.
-pub fn file_names(folder: &Path) -> Result<HashSet<String>> {
-    let cannot = || format!("cannot read the folder {}", folder.display());
-    let mut out = HashSet::new();
-    for entry in std::fs::read_dir(folder).inputs(cannot)? {
-        let entry = entry.inputs(cannot)?;
-        // A link to a clip is a clip; a name that is not UTF-8 is none of a clip.
-        if let (true, Ok(name)) = (entry.path().is_file(), entry.file_name().into_string()) {
-            out.insert(name);
-        }
-    }
-    Ok(out)
 }
 
 /// The names that the clip of a video may have, the preferred one first. `ID_000030`, a YouTube id and the second it starts at,
@@ -167,24 +138,84 @@ pub fn clip_names(video: &str) -> Vec<String> {
     short.filter(|short| *short != long).into_iter().chain([long.clone()]).collect()
 }
 
-/// The id and the video's name of a row that is a question; else the key that is wrong, and how.
+/// A row of the source; `line` is as it stands in a file of lines.
+struct Asked<'a> {
+    place: String,
+    row: Map<String, Value>,
+    line: Option<&'a str>,
+}
+
+fn rows<'a>(bytes: &'a [u8], name: &str) -> Result<Vec<Asked<'a>>> {
+    if is_array(bytes) {
+        let rows = mmau::rows(bytes, name)?.into_iter().enumerate();
+        return Ok(rows.map(|(i, row)| Asked { place: Place(i, &row).to_string(), row, line: None }).collect());
+    }
+    let text = std::str::from_utf8(bytes).request(|| format!("{name}: expected UTF-8"))?;
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let asked = |(index, line): (usize, &'a str)| {
+        let place = format!("line {}", index + 1);
+        let expected = "expected AVQA's questions, a JSON array of objects or a JSON object on each line";
+        let row = serde_json::from_str(line).request(|| format!("{name}: {place}: {expected}"))?;
+        Ok(Asked { place, row, line: Some(line) })
+    };
+    lines.map(asked).collect()
+}
+
+/// Whether questions are AVQA's own array, not R1-AQA's lines.
+pub(super) fn is_array(bytes: &[u8]) -> bool {
+    bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'[')
+}
+
+/// What the clip of a question may be called, and where else it may lie.
+pub(super) struct WantedClip<'a> {
+    /// AVQA's name of the video; of lines without one, that of the clip without its ending.
+    pub video: &'a str,
+    /// The preferred name first.
+    pub names: Vec<String>,
+    /// The folder that the line has it in.
+    pub near: Option<&'a str>,
+}
+
+impl<'a> WantedClip<'a> {
+    /// The clip of a line of R1-AQA's: that of `audio_path`, or `<video_name>.wav`.
+    pub fn of_line(keys: &Row<'a>) -> Result<Self, String> {
+        let path = keys.text("audio_path")?;
+        let name = mmau::file_name(keys, "audio_path")?;
+        let video = keys.optional_text("video_name")?.filter(|video| !video.contains('/') && !video.is_empty());
+        let long = video.map(|video| format!("{video}.wav")).filter(|long| long != name);
+        let near = path.strip_suffix(name).and_then(|before| before.trim_end_matches('/').rsplit('/').next());
+        Ok(Self {
+            video: video.unwrap_or_else(|| name.rsplit_once('.').map_or(name, |(stem, _)| stem)),
+            names: [name.to_owned()].into_iter().chain(long).collect(),
+            near,
+        })
+    }
+}
+
+/// The id and the clip of a row that is a question; else the key that is wrong, and how.
 fn question<'a>(
     row: &'a Map<String, Value>,
+    is_line: bool,
     place: &String,
     seen: &mut HashMap<String, String>,
-) -> Result<(String, &'a str), (&'static str, String)> {
+) -> Result<(String, WantedClip<'a>), (&'static str, String)> {
     let keys = Row(row);
-    let video = keys.text("video_name").and_then(|video| match video.contains('/') {
-        false => Ok(video),
-        true => Err(format!("video_name: expected a name, found the path {video:?}")),
-    });
-    let video = video.map_err(|e| ("video_name", e))?;
+    let wanted = if is_line {
+        WantedClip::of_line(&keys).map_err(|e| ("audio_path", e))?
+    } else {
+        let video = keys.text("video_name").and_then(|video| match video.contains('/') {
+            false => Ok(video),
+            true => Err(format!("video_name: expected a name, found the path {video:?}")),
+        });
+        let video = video.map_err(|e| ("video_name", e))?;
+        WantedClip { video, names: clip_names(video), near: None }
+    };
     keys.text("question_text").map_err(|e| ("question_text", e))?;
     let choices = keys.texts("multi_choice", 2).map_err(|e| ("multi_choice", e))?;
     answer(row, &choices).map_err(|e| ("answer", e))?;
     // Last, so that a row that is dropped for something else takes no id away.
     let id = id_of(&keys, place, seen).map_err(|e| ("id", e))?;
-    Ok((id, video))
+    Ok((id, wanted))
 }
 
 impl Prepared {

@@ -1,8 +1,7 @@
 //! Making a lock: everything is resolved to hashes. Weights on the hub are taken from its list of files, without a download; everything else is fetched.
 
 use super::{FilePin, Lock, Locked, SCHEMA};
-use crate::data::prepare::file_names;
-use crate::data::{Example, avqa, mmau};
+use crate::data::{Example, avqa, file_names, mmau};
 use crate::error::{Context, Error, Result};
 use crate::fetch::Fetcher;
 use crate::pins::{Pin, Sha256};
@@ -125,9 +124,9 @@ fn single(remote: Option<Remote>, from: &Source, pin: Option<Pin>, fetcher: &Fet
     Ok(locked)
 }
 
-/// File names of the clips that questions name, each once.
-pub fn clip_names(examples: &[Example]) -> BTreeSet<String> {
-    let name = |e: &Example| e.audio.file_name().map(|name| name.to_string_lossy().into_owned());
+/// The clips that questions name, each once, as they are called within the folder: a file name, or `FOLDER/NAME`.
+fn clip_names(examples: &[Example], dir: &Path) -> BTreeSet<String> {
+    let name = |e: &Example| e.audio.strip_prefix(dir).ok().map(|name| name.to_string_lossy().into_owned());
     examples.iter().filter_map(name).collect()
 }
 
@@ -141,7 +140,7 @@ fn clips(files: &Files, is_mmau: bool, fetcher: &Fetcher) -> Result<Locked> {
         locked.kept_ids = Some(kept.kept_ids);
     }
     let (there, missing): (Vec<String>, Vec<String>) =
-        clip_names(&examples).into_iter().partition(|name| dir.join(name).is_file());
+        clip_names(&examples, &dir).into_iter().partition(|name| dir.join(name).is_file());
     locked.missing += missing.len() as u64;
     if let Some(first) = missing.first() {
         say(format_args!(

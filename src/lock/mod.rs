@@ -11,7 +11,7 @@ mod make;
 pub use check::check;
 pub use complete::complete;
 pub use differ::{Difference, differ};
-pub use make::{clip_names, make};
+pub use make::make;
 
 use crate::artifact::write;
 use crate::error::{Context, Error, Result};

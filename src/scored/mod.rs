@@ -7,7 +7,7 @@ pub use run::run;
 use crate::artifact::layout::StageFolder;
 use crate::artifact::{EvalRecord, FromFile, SCHEMA, write};
 use crate::data::identify::{Counted, counted};
-use crate::data::{Example, avqa, mmau, mmau_parquet};
+use crate::data::{Clips, Example, avqa, mmau, mmau_parquet};
 use crate::error::{Context, Error, Result};
 use crate::pins::Sha256;
 use crate::plan::Data;
@@ -43,7 +43,10 @@ impl Questions {
             Data::Stage { .. } => return Err(made()),
         };
         let all = match data {
-            Data::Avqa { .. } => avqa::load(&path, Path::new(""))?,
+            Data::Avqa { .. } => {
+                let bytes = std::fs::read(&path).inputs(|| format!("cannot read {}", path.display()))?;
+                avqa::from_slice(&bytes, &path.display().to_string(), &Clips::unread(Path::new("")))?
+            }
             Data::MmauParquet { .. } => mmau_parquet::load(&path, Path::new(""))?,
             _ => mmau::load(&path, Path::new(""))?,
         };

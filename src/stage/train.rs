@@ -243,7 +243,7 @@ pub(super) fn check(train: &Train, examples: &[Example]) -> Result<()> {
     if let Some(first) = missing.first() {
         let (n, of) = (missing.len(), examples.len());
         return Err(Error::inputs(format!(
-            "{}: {n} of {of} clips are missing, the first is {} (training leaves none out: put them there)",
+            "{}: {n} of {of} clips are missing, the first is {} (training leaves none out: put them there, or, of AVQA, let `aqa-bench prepare avqa` make lines of those that are)",
             train.name,
             first.audio.display()
         )));
