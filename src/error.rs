@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind};
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 
 /// What went wrong, by whose hand it can be mended. The number is the exit code of the program.
@@ -104,6 +105,21 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// Runs work of a library that panics where it should err.
+///
+/// # Errors
+/// The message of the panic, of which nothing is printed.
+pub fn caught<T>(work: impl FnOnce() -> T) -> std::result::Result<T, String> {
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| {}));
+    let outcome = panic::catch_unwind(AssertUnwindSafe(work));
+    panic::set_hook(hook);
+    outcome.map_err(|payload| {
+        let text = payload.downcast_ref::<String>().cloned();
+        text.or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or("no message".into())
+    })
+}
 
 /// Turns a foreign error into ours, saying what was being done.
 pub trait Context<T> {

@@ -2,8 +2,10 @@
 
 use super::{Format, pretty, print};
 use crate::artifact::write;
-use crate::data::{Clips, prepare};
+use crate::data::avqa_arrow::Split;
+use crate::data::{self, Clips, prepare};
 use crate::error::{Context, Error, Result};
+use crate::fetch;
 use clap::{Args, Subcommand};
 use std::path::{Path, PathBuf};
 
@@ -12,6 +14,8 @@ use std::path::{Path, PathBuf};
 pub(super) enum What {
     /// AVQA's train_qa.json made into R1-AQA's JSON lines, or such lines, without the questions whose clip is not there
     Avqa(AvqaArgs),
+    /// A split of gijs/avqa-processed (Arrow files with the clips in them) made into R1-AQA's JSON lines and a folder of clips
+    AvqaArrow(ArrowArgs),
 }
 
 #[derive(Debug, Args)]
@@ -30,23 +34,66 @@ pub(super) struct AvqaArgs {
     format: Format,
 }
 
-pub(super) fn run(What::Avqa(args): &What) -> Result<()> {
+#[derive(Debug, Args)]
+pub(super) struct ArrowArgs {
+    /// The folder of a split, with its data-00000-of-….arrow
+    #[arg(long, value_name = "DIR")]
+    from: PathBuf,
+    /// Where the clips go: a folder that is made, or that has some of them already
+    #[arg(long, value_name = "DIR")]
+    audio: PathBuf,
+    /// Where to write the lines
+    #[arg(long, value_name = "FILE.jsonl")]
+    out: PathBuf,
+    /// How to print what was kept and what was not
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+pub(super) fn run(what: &What) -> Result<()> {
+    match what {
+        What::Avqa(args) => avqa(args),
+        What::AvqaArrow(args) => avqa_arrow(args),
+    }
+}
+
+fn avqa_arrow(args: &ArrowArgs) -> Result<()> {
+    let split = Split::of(&args.from)?;
+    room(&args.audio, split.bytes, &args.from.display().to_string())?;
+    let taken = data::avqa_arrow::take(&split, &mut |name, bytes| {
+        keep("--audio", "another clip", &args.audio.join(name), bytes)
+    })?;
+    keep("--out", "other lines", &args.out, taken.lines.as_bytes())?;
+    match args.format {
+        Format::Text => print(&taken.to_text(&args.out.display().to_string(), &args.audio.display().to_string())),
+        Format::Json => print(&pretty(&taken)?),
+    }
+}
+
+/// Errs when so many bytes, less those that are there already, do not fit into a folder.
+fn room(folder: &Path, bytes: u64, what: &str) -> Result<()> {
+    let there = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let there: u64 = there.filter_map(|entry| entry.metadata().ok()).filter(|m| m.is_file()).map(|m| m.len()).sum();
+    fetch::room(folder, bytes.saturating_sub(there), what, "--audio")
+}
+
+fn avqa(args: &AvqaArgs) -> Result<()> {
     let name = args.questions.display().to_string();
     let bytes = std::fs::read(&args.questions).inputs(|| format!("cannot read {name}"))?;
     let prepared = prepare::avqa(&bytes, &name, &Clips::of(&args.audio)?)?;
-    keep(&args.out, prepared.lines.as_bytes())?;
+    keep("--out", "other lines", &args.out, prepared.lines.as_bytes())?;
     match args.format {
         Format::Text => print(&prepared.to_text(&args.out.display().to_string())),
         Format::Json => print(&pretty(&prepared)?),
     }
 }
 
-/// Writes a file that is not there yet, or is there with these bytes.
-fn keep(out: &Path, bytes: &[u8]) -> Result<()> {
+/// Writes a file that is not there yet, or is there with these bytes; `other` says what it may hold else.
+fn keep(option: &str, other: &str, out: &Path, bytes: &[u8]) -> Result<()> {
     match std::fs::read(out) {
         Ok(there) if there == bytes => Ok(()),
         Ok(_) => Err(Error::request(format!(
-            "--out: {} is already there with other lines (name another file, or move it away)",
+            "{option}: {} is already there with {other} (name another place, or move it away)",
             out.display()
         ))),
         Err(_) => write::create(out, bytes),

@@ -23,7 +23,7 @@ impl Clips {
         let own = file_names(dir)?;
         if is_arrow(dir, &own) {
             return Err(Error::inputs(format!(
-                "{}: expected a folder of clips, found Arrow files with the clips in them, as in gijs/avqa-processed, which are not read (docs/recipes.md says how to take them out, and which copy has them as files)",
+                "{}: expected a folder of clips, found Arrow files with the clips in them, as in gijs/avqa-processed, (`aqa-bench prepare avqa-arrow` takes them out)",
                 dir.display()
             )));
         }

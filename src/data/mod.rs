@@ -4,6 +4,7 @@ use serde::Serialize;
 use std::path::PathBuf;
 
 pub mod avqa;
+pub mod avqa_arrow;
 mod clips;
 pub mod identify;
 pub mod mmau;

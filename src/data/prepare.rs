@@ -24,6 +24,9 @@ const KNOWN: [(&str, &str); 2] = [
     ("78ef35471495a77ad1921ad54b9dedc12b7eeca0", "AVQA's validation questions of 2023-04-17"),
 ];
 
+/// Rows that are no question, by the key that is wrong: each by row, with what is wrong.
+pub type Dropped = IndexMap<String, Vec<String>>;
+
 /// Training lines, and what became of every row of the source: the JSON that `prepare avqa --format json` prints.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Prepared {
@@ -44,8 +47,8 @@ pub struct Prepared {
     pub long_names: u64,
     /// Names of the videos whose clip is not there, a time for each question.
     pub missing: Vec<String>,
-    /// Rows that are no question, by the key that is wrong: each by row, with what is wrong.
-    pub dropped: IndexMap<String, Vec<String>>,
+    /// Rows that are no question.
+    pub dropped: Dropped,
     /// SHA-256 of the kept ids in order of the file, a line feed after each.
     pub kept_ids: Sha256,
     /// SHA-256 of the lines, what a recipe pins.
@@ -64,7 +67,7 @@ pub fn avqa(bytes: &[u8], name: &str, clips: &Clips) -> Result<Prepared> {
     let rows = rows(bytes, name)?;
     let (mut lines, mut ids) = (String::new(), String::new());
     let (mut kept, mut short_names) = (0, 0);
-    let (mut missing, mut dropped) = (Vec::new(), IndexMap::<String, Vec<String>>::new());
+    let (mut missing, mut dropped) = (Vec::new(), Dropped::new());
     let mut seen = HashMap::new();
     for Asked { place, row, line } in &rows {
         let (id, wanted) = match question(row, line.is_some(), place, &mut seen) {
@@ -218,6 +221,15 @@ fn question<'a>(
     Ok((id, wanted))
 }
 
+/// Lines about what was dropped, and why.
+pub(super) fn put_dropped(dropped: &Dropped, put: &mut dyn FnMut(&str, String)) {
+    put("dropped", text::count(dropped.values().map(Vec::len).sum::<usize>() as u64, "row"));
+    for (key, rows) in dropped {
+        let first = rows.first().map_or("", String::as_str);
+        put("", format!("for {key}: {}, the first is {first}", rows.len()));
+    }
+}
+
 impl Prepared {
     /// What was kept and what was not, in a line.
     pub fn in_words(&self) -> String {
@@ -246,11 +258,7 @@ impl Prepared {
         );
         let first = self.missing.first().map(|video| format!(", the first is that of {video}")).unwrap_or_default();
         put("missing", format!("{}{first}", text::count(self.missing.len() as u64, "clip")));
-        put("dropped", text::count(self.dropped.values().map(Vec::len).sum::<usize>() as u64, "row"));
-        for (key, rows) in &self.dropped {
-            let first = rows.first().map_or("", String::as_str);
-            put("", format!("for {key}: {}, the first is {first}", rows.len()));
-        }
+        put_dropped(&self.dropped, &mut put);
         put("kept ids", format!("sha256 {}", self.kept_ids));
         put("lines", format!("sha256 {} (what a recipe pins)", self.sha256));
         text

@@ -35,6 +35,14 @@ use crate::pins::Pin;
 use client::Client;
 use std::path::{Path, PathBuf};
 
+/// Errs (exit code 4) when `bytes` do not fit where `folder` is, or will be; `moves` is the option or variable that names another place.
+///
+/// # Errors
+/// They do not fit, or the disk could not be asked (exit code 1).
+pub fn room(folder: &Path, bytes: u64, what: &str, moves: &str) -> Result<()> {
+    disk::room(folder, bytes, disk::free_space, what, moves)
+}
+
 /// Gets and verifies files.
 pub struct Fetcher {
     settings: Settings,

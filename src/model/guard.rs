@@ -1,22 +1,13 @@
 //! libtorch's errors come out of its binding as panics. Here they become errors, with the way out where the cause is memory.
 
-use crate::error::{Error, Result};
-use std::panic::{self, AssertUnwindSafe};
+use crate::error::{Error, Result, caught};
 
 /// Runs work that calls libtorch.
 ///
 /// # Errors
 /// What the work says. A panic becomes exit code 5 when the device ran out of memory, else exit code 1 with libtorch's first line.
 pub fn guard<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    let hook = panic::take_hook();
-    panic::set_hook(Box::new(|_| {}));
-    let outcome = panic::catch_unwind(AssertUnwindSafe(work));
-    panic::set_hook(hook);
-    outcome.unwrap_or_else(|payload| {
-        let text =
-            payload.downcast_ref::<String>().map(String::as_str).or_else(|| payload.downcast_ref::<&str>().copied());
-        Err(from_panic(text.unwrap_or("no message")))
-    })
+    caught(work).unwrap_or_else(|text| Err(from_panic(&text)))
 }
 
 fn from_panic(text: &str) -> Error {

@@ -138,7 +138,7 @@ fn files(set: &Spot<'_>, problems: &mut Problems) {
         if text.starts_with("hf://") {
             if ARROW.iter().any(|at| text.strip_prefix(at).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
             {
-                let hint = "docs/recipes.md says how to take them out into a folder, and which copy has them as files";
+                let hint = "`aqa-bench prepare avqa-arrow` makes lines and a folder of clips of them, to be named here";
                 spot.problem(problems, "questions or clips as files", "Arrow files, which are not read", hint);
                 continue;
             }
