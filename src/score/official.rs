@@ -15,40 +15,85 @@ fn lower<'a>(text: &str, buffer: &'a mut String) -> &'a str {
     buffer
 }
 
-/// The first of `\b\w+\b` in the lower-cased text that `is_it`, as Python's `re` finds them: maximal runs of word characters.
-fn find<'a>(lower: &'a str, mut is_it: impl FnMut(&'a str) -> bool) -> bool {
-    let (bytes, mut start) = (lower.as_bytes(), None);
-    if !lower.is_ascii() {
-        return lower.split(|c| !is_word(c)).any(|token| !token.is_empty() && is_it(token));
-    }
-    for (at, &byte) in bytes.iter().enumerate() {
-        match (byte.is_ascii_alphanumeric() || byte == b'_', start) {
-            (true, None) => start = Some(at),
-            (false, Some(from)) => {
-                if is_it(&lower[from..at]) {
-                    return true;
-                }
-                start = None;
+/// A token to be compared: its first eight bytes as a number, zeros behind a shorter one, and what follows them. No token has a zero byte.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Token<'a> {
+    head: u64,
+    rest: &'a [u8],
+}
+
+impl<'a> Token<'a> {
+    fn new(text: &'a [u8]) -> Self {
+        match text.split_first_chunk::<8>() {
+            Some((head, rest)) => Self { head: u64::from_le_bytes(*head), rest },
+            None => {
+                let mut head = [0; 8];
+                head[..text.len()].copy_from_slice(text);
+                Self { head: u64::from_le_bytes(head), rest: &[] }
             }
-            _ => {}
         }
     }
-    start.is_some_and(|from| is_it(&lower[from..]))
+
+    fn is(&self, other: &Self) -> bool {
+        // Most tokens have no rest: a call that compares nothing is not made.
+        self.head == other.head
+            && self.rest.len() == other.rest.len()
+            && (self.rest.is_empty() || self.rest == other.rest)
+    }
 }
 
-/// Tokens in order, to be looked up: for so few that is faster than hashing.
-fn sorted(lower: &str) -> Vec<&str> {
-    let mut tokens: Vec<&str> = Vec::with_capacity(16);
-    find(lower, |token| {
-        tokens.push(token);
-        false
-    });
-    tokens.sort_unstable();
-    tokens
+/// Whether a byte of ASCII is one of a word.
+const WORD: [bool; 256] = {
+    let (mut word, mut byte) = ([false; 256], 0);
+    while byte < 128 {
+        word[byte] = (byte as u8).is_ascii_alphanumeric() || byte as u8 == b'_';
+        byte += 1;
+    }
+    word
+};
+
+/// The first of `\b\w+\b` in the lower-cased text that `is_it`, as Python's `re` finds them: maximal runs of word characters.
+fn find<'a>(lower: &'a str, mut is_it: impl FnMut(Token<'a>) -> bool) -> bool {
+    if !lower.is_ascii() {
+        let mut tokens = lower.split(|c| !is_word(c)).filter(|token| !token.is_empty());
+        return tokens.any(|token| is_it(Token::new(token.as_bytes())));
+    }
+    let (bytes, mut at) = (lower.as_bytes(), 0);
+    loop {
+        let Some(start) = bytes[at..].iter().position(|&byte| WORD[byte as usize]) else { return false };
+        let start = at + start;
+        at = bytes[start..].iter().position(|&byte| !WORD[byte as usize]).map_or(bytes.len(), |end| start + end);
+        if is_it(Token::new(&bytes[start..at])) {
+            return true;
+        }
+    }
 }
 
-fn has(sorted: &[&str], token: &str) -> bool {
-    sorted.binary_search(&token).is_ok()
+/// Tokens to be looked up: few as they come, many in order. For so few either is faster than hashing.
+struct Tokens<'a>(Vec<Token<'a>>);
+
+/// Tokens above which they are in order.
+const FEW: usize = 16;
+
+impl<'a> Tokens<'a> {
+    fn of(lower: &'a str) -> Self {
+        let mut tokens = Vec::with_capacity(FEW);
+        find(lower, |token| {
+            tokens.push(token);
+            false
+        });
+        if tokens.len() > FEW {
+            tokens.sort_unstable();
+        }
+        Self(tokens)
+    }
+
+    fn has(&self, token: &Token<'_>) -> bool {
+        match self.0.len() > FEW {
+            true => self.0.binary_search(token).is_ok(),
+            false => self.0.iter().any(|own| own.is(token)),
+        }
+    }
 }
 
 /// Judges a prediction: correct when it holds every token of the answer, and no token that another option has beyond the
@@ -58,17 +103,17 @@ fn has(sorted: &[&str], token: &str) -> bool {
 pub fn judge(answer: &str, prediction: &str, choices: &[impl AsRef<str>]) -> Verdict {
     let [mut one, mut two, mut three] = [const { String::new() }; 3];
     let (prediction, answer) = (lower(prediction, &mut one), lower(answer, &mut two));
-    let predicted = sorted(prediction);
-    if predicted.is_empty() {
+    let predicted = Tokens::of(prediction);
+    if predicted.0.is_empty() {
         return Verdict::NoAnswer;
     }
-    if find(answer, |token| !has(&predicted, token)) {
+    if find(answer, |token| !predicted.has(&token)) {
         return Verdict::Wrong;
     }
-    let gold = sorted(answer);
+    let gold = Tokens::of(answer);
     // A token beyond the answer's makes the option another one.
     let mut betrays =
-        |choice: &str| find(lower(choice, &mut three), |token| has(&predicted, token) && !has(&gold, token));
+        |choice: &str| find(lower(choice, &mut three), |token| predicted.has(&token) && !gold.has(&token));
     if choices.iter().any(|choice| betrays(choice.as_ref())) { Verdict::Wrong } else { Verdict::Correct }
 }
 
@@ -117,6 +162,19 @@ mod tests {
             answer in "[a-cÉΣ ',]{0,6}", options in proptest::collection::vec("[a-cÉΣ ',]{0,6}", 0..5), prediction in "[a-céσς ,]{0,9}",
         ) {
             prop_assert_eq!(judge(&answer, &prediction, &options), by_sets(&answer, &prediction, &options));
+        }
+
+        /// Words around eight bytes that begin alike, and predictions of few and of many.
+        #[test]
+        fn long_words_and_long_predictions_are_no_exception(
+            answer in "((a{7,10}|a{7}b?|é{3,5}|a{8}[bc]) ){1,3}", options in proptest::collection::vec("((a{7,10}|a{8}[bc]|é{3,5}) ){1,3}", 1..4),
+            words in proptest::collection::vec("a{6,11}|a{7}b|é{2,6}|a{8}[bcd]|[b-z]", 0..40),
+        ) {
+            let prediction = words.join(" ");
+            prop_assert_eq!(judge(&answer, &prediction, &options), by_sets(&answer, &prediction, &options));
+            // One that holds the answer, so that what betrays it is looked for.
+            let holds = format!("{prediction} {answer}");
+            prop_assert_eq!(judge(&answer, &holds, &options), by_sets(&answer, &holds, &options));
         }
 
         #[test]
