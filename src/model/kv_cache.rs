@@ -28,8 +28,8 @@ struct Rows {
     of: Vec<i64>,
     /// The first row of each prompt, and R at the end.
     starts: Vec<i64>,
-    /// True at padding `[Q, 1, 1, P]`.
-    padding: Tensor,
+    /// True at padding `[Q, 1, 1, P]`, where there is any.
+    padding: Option<Tensor>,
     /// Rows as a grid `[Q, G]`, where prompts have fewer than G rows filled up with row 0; the place of each row in the grid.
     grid: Option<(Tensor, Tensor)>,
     /// G, the most rows of a prompt.
@@ -52,7 +52,8 @@ impl Rows {
             (tensor(&slots), tensor(&places))
         });
         let at = Tensor::arange(length, (Kind::Int64, device)).view([1, 1, 1, -1]);
-        let padding = at.lt_tensor(&tensor(&pads).view([-1, 1, 1, 1]));
+        let padded = pads.iter().any(|&pad| pad > 0);
+        let padding = padded.then(|| at.lt_tensor(&tensor(&pads).view([-1, 1, 1, 1])));
         Self { pads, length, of, starts, padding, grid, most, device }
     }
 
@@ -152,7 +153,10 @@ impl KvCache {
         // [R, KV, r, x] to [Q, KV, G * r, x] and back.
         let gather = |x: &Tensor| rows.to_grid(x).transpose(1, 2).flatten(2, 3);
         let spread = |x: &Tensor| rows.to_rows(&x.unflatten(2, [rows.most, heads / kv].as_slice()).transpose(1, 2));
-        let scores = gather(&q).matmul(sight.prompt_keys).masked_fill(&rows.padding, f64::NEG_INFINITY);
+        let mut scores = gather(&q).matmul(sight.prompt_keys);
+        if let Some(padding) = &rows.padding {
+            let _ = scores.masked_fill_(padding, f64::NEG_INFINITY);
+        }
         let own_scores = q.matmul(&sight.keys.narrow(2, 0, own).transpose(2, 3)); // [R, KV, r, own]
         let weights = Tensor::cat(&[&spread(&scores), &own_scores], -1);
         let weights = weights.softmax(-1, wide(q.kind())).to_kind(q.kind());

@@ -111,7 +111,7 @@ impl Language {
             x = layer.decode(&x, &rotary, i, cache);
         }
         cache.advance();
-        self.finish(&x.squeeze_dim(1))
+        self.norm.few(&x.squeeze_dim(1))
     }
 
     /// Hidden states `[rows, hidden]` to logits `[rows, vocab]` for the choice of the next tokens: a few rows, without gradient.
@@ -174,9 +174,9 @@ impl Layer {
     /// One token of every row of the cache, `[R, 1, hidden]` to the same; the layer is the cache's `index`-th.
     fn decode(&self, x: &Tensor, rotary: &Rotary, index: usize, cache: &mut KvCache) -> Tensor {
         let attn = &self.self_attn;
-        let [q, k, v] = attn.turned(attn.qkv_proj.few(&self.input_layernorm.forward(x)), rotary);
+        let [q, k, v] = attn.of_few(&self.input_layernorm.few(x), rotary);
         let x = x + attn.o_proj.few(&join_heads(&cache.attend(index, &q, &k, &v)));
-        let [gate, up] = self.mlp.gate_up_proj.few(&self.post_attention_layernorm.forward(&x));
+        let [gate, up] = self.mlp.gate_up_proj.few(&self.post_attention_layernorm.few(&x));
         let h = self.mlp.down_proj.few(&(gate.silu() * up));
         x + h
     }
@@ -194,6 +194,15 @@ impl Attention {
         let q = rotary.apply(&split_heads(&q, self.heads));
         let k = rotary.apply(&split_heads(&k, self.kv_heads));
         [q, k, split_heads(&v, self.kv_heads)]
+    }
+
+    /// The same of a few rows, without gradient: queries and keys are turned together where they lie side by side.
+    fn of_few(&self, x: &Tensor, rotary: &Rotary) -> [Tensor; 3] {
+        let Some(whole) = self.qkv_proj.few_whole(x) else { return self.turned(self.qkv_proj.few(x), rotary) };
+        let all = split_heads(&whole, self.heads + 2 * self.kv_heads);
+        let turned = rotary.apply(&all.narrow(1, 0, self.heads + self.kv_heads));
+        let keys = turned.narrow(1, self.heads, self.kv_heads);
+        [turned.narrow(1, 0, self.heads), keys, all.narrow(1, self.heads + self.kv_heads, self.kv_heads)]
     }
 
     /// Whole sequences, before the output projection.
