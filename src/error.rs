@@ -1,9 +1,11 @@
 //! One error type: a kind that decides the exit code, and one line a person can act on.
 
+use std::cell::Cell;
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
+use std::sync::Once;
 
 /// What went wrong, by whose hand it can be mended. The number is the exit code of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,15 +108,28 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+thread_local! {
+    /// Whether a panic of this thread is on its way to [`caught`].
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
 /// Runs work of a library that panics where it should err.
 ///
 /// # Errors
 /// The message of the panic, of which nothing is printed.
 pub fn caught<T>(work: impl FnOnce() -> T) -> std::result::Result<T, String> {
-    let hook = panic::take_hook();
-    panic::set_hook(Box::new(|_| {}));
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !QUIET.get() {
+                before(info);
+            }
+        }));
+    });
+    let outer = QUIET.replace(true);
     let outcome = panic::catch_unwind(AssertUnwindSafe(work));
-    panic::set_hook(hook);
+    QUIET.set(outer);
     outcome.map_err(|payload| {
         let text = payload.downcast_ref::<String>().cloned();
         text.or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or("no message".into())

@@ -88,6 +88,10 @@ fn the_command_writes_lines_and_clips_once() {
     fs::create_dir(at("some")).unwrap();
     fs::copy(format!("{TRAIN}/data-00001-of-00002.arrow"), at("some/data-00001-of-00002.arrow")).unwrap();
     fails(run(&at("some"), &[]), 4);
+    fs::copy(format!("{TRAIN}/data-00000-of-00002.arrow"), at("some/data-00000-of-00001.arrow")).unwrap();
+    fails(run(&at("some"), &[]), 4);
+    fs::write(at("some/state.json"), "{}").unwrap();
+    fails(run(&at("some"), &[]), 4);
     fs::write(at("clips/b_000000.flac"), "another").unwrap();
     fails(run(TRAIN, &[]), 2);
     assert_eq!(fs::read(at("clips/b_000000.flac")).unwrap(), b"another");
@@ -98,32 +102,35 @@ fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
     RecordBatch::try_from_iter(columns).unwrap()
 }
 
-fn texts(text: &str) -> ArrayRef {
+fn texts(texts: &[&str]) -> ArrayRef {
     let mut builder = LargeStringBuilder::new();
-    builder.append_value(text);
+    texts.iter().for_each(|text| builder.append_value(text));
     Arc::new(builder.finish())
 }
 
-/// A row of wide columns, as a later `datasets` may write them.
-fn wide() -> RecordBatch {
+/// Rows of wide columns, as a later `datasets` may write them: names, and what the clips hold.
+fn wide(rows: &[(&str, &str)]) -> RecordBatch {
     let mut bytes = LargeBinaryBuilder::new();
-    bytes.append_value(b"RIFF");
+    rows.iter().for_each(|(_, clip)| bytes.append_value(clip));
+    let n = rows.len();
     let bytes: ArrayRef = Arc::new(bytes.finish());
     let audio = StructArray::from(vec![(Arc::new(Field::new("bytes", DataType::LargeBinary, true)), bytes)]);
     batch(vec![
-        ("file_name", texts("a_000001.wav")),
-        ("question", texts("?\nChoices:\nA. x\nB. y\n")),
-        ("answer", texts("B. y")),
+        ("file_name", texts(&rows.iter().map(|(name, _)| *name).collect::<Vec<_>>())),
+        ("question", texts(&vec!["?\nChoices:\nA. x\nB. y\n"; n])),
+        ("answer", texts(&vec!["B. y"; n])),
         ("audio", Arc::new(audio)),
-        ("more", Arc::new(Int64Array::from(vec![7]))),
+        ("more", Arc::new(Int64Array::from(vec![7; n]))),
     ])
 }
 
 #[test]
 fn wide_columns_and_arrows_own_file_are_read_too() {
     let dir = tempdir().unwrap();
-    let batch = wide();
-    let mut writer = FileWriter::try_new(File::create(dir.path().join("one.arrow")).unwrap(), &batch.schema()).unwrap();
+    let batch = wide(&[("a_000001.wav", "RIFF")]);
+    let mut writer =
+        FileWriter::try_new(File::create(dir.path().join("data-00000-of-00001.arrow")).unwrap(), &batch.schema())
+            .unwrap();
     writer.write(&batch).unwrap();
     writer.finish().unwrap();
     let (found, clips) = taken(dir.path()).unwrap();
@@ -133,7 +140,7 @@ fn wide_columns_and_arrows_own_file_are_read_too() {
 #[test]
 fn other_columns_and_damaged_files_are_refused() {
     let dir = tempdir().unwrap();
-    let file = dir.path().join("x.arrow");
+    let file = dir.path().join("data-00000-of-00001.arrow");
     let write = |batch: &RecordBatch| {
         let mut writer = StreamWriter::try_new(File::create(&file).unwrap(), &batch.schema()).unwrap();
         writer.write(batch).unwrap();
@@ -184,10 +191,39 @@ fn other_columns_and_damaged_files_are_refused() {
 #[test]
 fn rows_without_questions_are_no_data_set() {
     let dir = tempdir().unwrap();
-    let empty = wide().slice(0, 0);
-    let mut writer = StreamWriter::try_new(File::create(dir.path().join("x.arrow")).unwrap(), &empty.schema()).unwrap();
+    let empty = wide(&[]);
+    let mut writer =
+        StreamWriter::try_new(File::create(dir.path().join("data-00000-of-00001.arrow")).unwrap(), &empty.schema())
+            .unwrap();
     writer.write(&empty).unwrap();
     writer.finish().unwrap();
     let error = taken(dir.path()).unwrap_err();
     assert!(error.exit_code() == 2 && error.to_string().contains("found 0 rows"), "{error}");
+}
+
+/// What `datasets` computed lies beside the split's own files, and is no part of it.
+#[test]
+fn only_the_files_of_the_split_are_read() {
+    let dir = tempdir().unwrap();
+    for name in ["data-00000-of-00002.arrow", "data-00001-of-00002.arrow", "state.json"] {
+        fs::copy(format!("{TRAIN}/{name}"), dir.path().join(name)).unwrap();
+    }
+    let whole = taken(dir.path()).unwrap();
+    fs::copy(format!("{TRAIN}/data-00000-of-00002.arrow"), dir.path().join("cache-0f.arrow")).unwrap();
+    assert_eq!(taken(dir.path()).unwrap(), whole);
+    fs::remove_file(dir.path().join("state.json")).unwrap();
+    assert_eq!(taken(dir.path()).unwrap(), whole, "by their names");
+}
+
+#[test]
+fn a_name_with_two_clips_is_the_first_and_the_other_row_is_dropped() {
+    let dir = tempdir().unwrap();
+    let batch = wide(&[("a/x.wav", "one"), ("b/x.wav", "two"), ("c/x.wav", "one")]);
+    let file = File::create(dir.path().join("data-00000-of-00001.arrow")).unwrap();
+    let mut writer = StreamWriter::try_new(file, &batch.schema()).unwrap();
+    writer.write(&batch).unwrap();
+    writer.finish().unwrap();
+    let (found, clips) = taken(dir.path()).unwrap();
+    assert_eq!((found.kept, found.clips, clips["x.wav"].as_slice()), (2, 1, b"one".as_slice()));
+    assert_eq!(found.dropped["file_name"], ["row 1: file_name: \"x.wav\" is already that of another clip"]);
 }

@@ -114,9 +114,9 @@ fn evaluations_of_runs_are_compared_by_name_and_a_failure_is_told_from_a_wrong_a
     let mut one = quickstart();
     one.evals.truncate(2);
     one.evals.remove(0);
-    let mut other = quickstart();
-    other.evals = vec![synthetic("after", "After", true, &[0, 1, 2])];
-    let paths = [write(dir.path().join("one"), &one), write(dir.path().join("other"), &other)];
+    let mut other_spec = quickstart();
+    other_spec.evals = vec![synthetic("after", "After", true, &[0, 1, 2])];
+    let paths = [write(dir.path().join("one"), &one), write(dir.path().join("other"), &other_spec)];
     let [one, other] = paths.map(|p: PathBuf| p.to_str().unwrap().to_owned());
     assert_eq!(json_of(&[&one, &other])["pairs"], json!({"both": 2, "only_a": 3, "only_b": 1, "neither": 6}));
 
@@ -128,6 +128,15 @@ fn evaluations_of_runs_are_compared_by_name_and_a_failure_is_told_from_a_wrong_a
     assert_eq!(json_of(&[run, &file, "--eval", "sft"])["pairs"], json_of(&[&one, &file])["pairs"]);
     let error = aqa(["compare", run, &file]).fails(2);
     assert!(error.contains("which evaluation?"), "{error}");
+
+    // A copy that was cut off says so: its failures would be others.
+    let cut = write(dir.path().join("cut"), &other_spec);
+    let samples =
+        fs::read_dir(&cut).unwrap().map(|e| e.unwrap().path().join("samples.jsonl")).find(|p| p.exists()).unwrap();
+    let text = fs::read_to_string(&samples).unwrap();
+    fs::write(&samples, &text[..text.len() - 9]).unwrap();
+    let error = aqa(["compare", cut.to_str().unwrap(), &other]).fails(4);
+    assert!(error.contains("samples.jsonl: its last line is cut off"), "{error}");
 
     // Scored by another rule: said, not passed over.
     let folder = fs::read_dir(&one).unwrap().map(|e| e.unwrap().path()).find(|p| p.join("eval.json").exists()).unwrap();

@@ -130,7 +130,7 @@ fn avqa_problems_are_named_by_line() {
         "{\"id\": 3".to_owned(),
         "[]".to_owned(),
     ];
-    let error = avqa::from_slice(lines.join("\n").as_bytes(), "t.jsonl", &Clips::default()).unwrap_err();
+    let error = avqa::from_slice(lines.join("\n").as_bytes(), "t.jsonl", &Clips::unread(Path::new(""))).unwrap_err();
     assert_eq!(error.exit_code(), 2);
     let error = error.to_string();
     let found: Vec<&str> = error.lines().collect();
@@ -140,5 +140,10 @@ fn avqa_problems_are_named_by_line() {
     assert!(found[3].starts_with("t.jsonl: line 5: expected a JSON object, found no JSON"));
     assert_eq!(found[4], "t.jsonl: line 6: expected a JSON object, found a list of 0");
     assert_eq!(found.len(), 5);
-    assert!(avqa::from_slice(b"\n", "t.jsonl", &Clips::default()).unwrap_err().to_string().contains("found none"));
+    assert!(
+        avqa::from_slice(b"\n", "t.jsonl", &Clips::unread(Path::new("")))
+            .unwrap_err()
+            .to_string()
+            .contains("found none")
+    );
 }

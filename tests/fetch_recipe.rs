@@ -309,6 +309,29 @@ fn a_lock_holds_which_questions_of_avqa_are_kept() {
     );
 }
 
+/// A clip that the questions take in place of a locked one is another input, though the locked one is still there.
+#[test]
+fn a_lock_holds_which_clip_of_a_name_is_taken() {
+    let case = Case::new();
+    let clips = case.home.path().join("clips");
+    fs::create_dir_all(clips.join("VGG10000")).unwrap();
+    fs::write(clips.join("VGG10000/x_30.wav"), noise(50)).unwrap();
+    let line =
+        json!({"id": 1, "question_text": "?", "multi_choice": ["a", "b"], "answer": 1, "audio_path": "x_30.wav"})
+            .to_string();
+    fs::write(case.home.path().join("q.json"), &line).unwrap();
+    let mini = fs::read_to_string(case.recipe()).unwrap();
+    let set = mini.lines().find(|line| line.trim_start().starts_with("mini:")).unwrap();
+    let avqa =
+        format!("    mini: {{format: avqa, file: q.json, sha256: {}, audio: clips}}", Sha256::of(line.as_bytes()));
+    fs::write(case.recipe(), mini.replace(set, &avqa)).unwrap();
+    case.does(&["lock"]);
+    case.does(&["fetch"]);
+    case.does(&["verify"]);
+    fs::write(clips.join("x_30.wav"), noise(60)).unwrap();
+    case.fails(&["verify"], 4, &["audio of data set mini", "take 1 clip that the lock has not, the first is x_30.wav"]);
+}
+
 /// As Joysw909/AVQA: R1-AQA's lines and the clips in folders beside them, one repository of the hub for both.
 #[test]
 fn lines_and_folders_of_clips_come_from_one_repository() {

@@ -177,6 +177,10 @@ fn clips_in_folders_are_found_and_lines_without_theirs_are_left_out() {
     assert_eq!((found.rows, found.kept, found.missing.as_slice()), (4, 3, &["gone_5".to_owned()][..]));
     let kept: String = lines.split_inclusive('\n').enumerate().filter(|(i, _)| *i != 2).map(|(_, line)| line).collect();
     assert_eq!(found.lines, kept, "a line that is kept is kept as it is");
+    assert_eq!((found.short_names, found.long_names), (3, 0));
+    let marked = [b"\xef\xbb\xbf", lines.replace('\n', "\r\n").as_bytes()].concat();
+    assert_eq!(prepare::avqa(&marked, "l", &clips).unwrap().lines, kept, "as some programs write them");
+    assert_eq!(avqa::from_slice(&marked, "l", &clips).unwrap().len(), 4);
 
     let examples = avqa::from_slice(lines.as_bytes(), "l", &clips).unwrap();
     let places: Vec<_> = examples.iter().map(|e| e.audio.strip_prefix(dir.path()).unwrap().to_str().unwrap()).collect();
@@ -186,10 +190,32 @@ fn clips_in_folders_are_found_and_lines_without_theirs_are_left_out() {
     // The same questions from AVQA's own file, and from the folders put into one.
     let rows =
         [row(184, "-HIPq7T3eFI_000011"), row(185, "b_000000"), row(186, "gone_000005"), row(187, "-HIPq7T3eFI_000011")];
-    let from_array = prepare::avqa(&serde_json::to_vec(&rows).unwrap(), "q", &clips).unwrap();
+    let array = [b"\xef\xbb\xbf".to_vec(), serde_json::to_vec(&rows).unwrap()].concat();
+    let from_array = prepare::avqa(&array, "q", &clips).unwrap();
     assert_eq!((from_array.kept_ids, from_array.short_names), (found.kept_ids.clone(), 3));
     let flat = folder(&["-HIPq7T3eFI_11.wav", "b_0.wav", "other_1.wav"]);
     assert_eq!(prepare::avqa(lines.as_bytes(), "l", &Clips::of(flat.path()).unwrap()).unwrap().sha256, found.sha256);
+}
+
+#[test]
+fn what_is_wrong_with_lines_is_counted_by_its_key_and_said_with_its_place() {
+    let dir = folder(&["x_000007.flac"]);
+    let clips = Clips::of(dir.path()).unwrap();
+    let line =
+        |more: &str| format!(r#"{{"id": 1, "question_text": "?", "multi_choice": ["a", "b"], "answer": 0, {more}}}"#);
+    let whole = line(r#""audio_path": "x_000007.flac""#);
+    let wrong = line(r#""audio_path": "x_000007.flac", "video_name": 5"#);
+    let found = prepare::avqa(format!("{whole}\n{wrong}\n").as_bytes(), "l", &clips).unwrap();
+    assert_eq!((found.kept, found.short_names, found.long_names), (1, 0, 1));
+    assert_eq!(found.dropped["video_name"], ["line 2: video_name: expected a text, found the number 5"]);
+    let error = |text: &str| prepare::avqa(text.as_bytes(), "l", &clips).unwrap_err().to_string();
+    let gone = error(&line(r#""audio_path": "A/y.flac", "video_name": "y_000003""#));
+    assert!(gone.ends_with("found none (the first would be y.flac or y_000003.wav)"), "{gone}");
+    assert_eq!(
+        error(&format!("{whole}\n{}", &whole[..40])),
+        "l: line 2: expected a JSON object of a question, found none at column 40 (the file ends early: was it copied in part?)"
+    );
+    assert!(error(" ").contains("found an empty file"));
 }
 
 #[test]

@@ -70,7 +70,7 @@ fn avqa_arrow(args: &ArrowArgs) -> Result<()> {
     }
 }
 
-/// Errs when so many bytes, less those that are there already, do not fit into a folder.
+/// Errs when so many bytes do not fit into a folder. The files in it count as clips of a run that was stopped.
 fn room(folder: &Path, bytes: u64, what: &str) -> Result<()> {
     let there = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let there: u64 = there.filter_map(|entry| entry.metadata().ok()).filter(|m| m.is_file()).map(|m| m.len()).sum();

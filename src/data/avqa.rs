@@ -1,7 +1,7 @@
 //! AVQA in R1-AQA's form: JSON lines with `audio_path` added to AVQA's own fields; or as its authors publish it, of which the questions are kept whose clips
 //! are there.
 
-use super::mmau::keep;
+use super::mmau::{keep, without_mark};
 use super::prepare::{self, Prepared, WantedClip};
 use super::row::describe;
 use super::{Clips, Example, Problems, Row, id_of};
@@ -25,9 +25,9 @@ pub fn load(file: &Path, audio_dir: &Path) -> Result<Vec<Example>> {
     let name = file.display().to_string();
     let bytes = std::fs::read(file).inputs(|| format!("cannot read {name}"))?;
     let clips = Clips::of(audio_dir)?;
-    match prepare::is_array(&bytes) {
-        true => from_slice(prepare::avqa(&bytes, &name, &clips)?.lines.as_bytes(), &name, &clips),
-        false => from_slice(&bytes, &name, &clips),
+    match prepare::is_lines(&bytes) {
+        true => from_slice(&bytes, &name, &clips),
+        false => from_slice(prepare::avqa(&bytes, &name, &clips)?.lines.as_bytes(), &name, &clips),
     }
 }
 
@@ -38,9 +38,9 @@ pub fn load(file: &Path, audio_dir: &Path) -> Result<Vec<Example>> {
 pub fn kept(file: &Path, audio_dir: &Path) -> Result<Option<Prepared>> {
     let name = file.display().to_string();
     let bytes = std::fs::read(file).inputs(|| format!("cannot read {name}"))?;
-    match prepare::is_array(&bytes) {
-        true => prepare::avqa(&bytes, &name, &Clips::of(audio_dir)?).map(Some),
-        false => Ok(None),
+    match prepare::is_lines(&bytes) {
+        true => Ok(None),
+        false => prepare::avqa(&bytes, &name, &Clips::of(audio_dir)?).map(Some),
     }
 }
 
@@ -49,7 +49,7 @@ pub fn kept(file: &Path, audio_dir: &Path) -> Result<Option<Prepared>> {
 /// # Errors
 /// As [`load`].
 pub fn from_slice(bytes: &[u8], name: &str, clips: &Clips) -> Result<Vec<Example>> {
-    let text = std::str::from_utf8(bytes).request(|| format!("{name}: expected UTF-8"))?;
+    let text = std::str::from_utf8(without_mark(bytes)).request(|| format!("{name}: expected UTF-8"))?;
     if text.trim_start().starts_with('[') {
         let way_out = "is this AVQA's own file? `aqa-bench prepare avqa` makes the lines of it";
         return Err(Error::request(format!(
@@ -111,7 +111,7 @@ fn example(
 
 /// Where the clip of a line is, or should be.
 fn audio(row: &Row, clips: &Clips) -> Result<PathBuf, String> {
-    let wanted = WantedClip::of_line(row)?;
+    let wanted = WantedClip::of_line(row).map_err(|(_, what)| what)?;
     let found = clips.find(&wanted.names, wanted.near).map_err(|e| format!("audio_path: {e}"))?;
     Ok(found.unwrap_or_else(|| clips.place(&wanted.names[0])))
 }

@@ -6,7 +6,7 @@
 //! who trains on what differs: the hash over the kept ids says whether two people trained on the same questions.
 
 use super::avqa::answer;
-use super::mmau::{self, Place};
+use super::mmau::{self, Place, without_mark};
 use super::{Clips, Row, id_of};
 use crate::error::{Context, Error, Result};
 use crate::pins::{Revision, Sha256};
@@ -58,7 +58,7 @@ pub struct Prepared {
 /// Makes training lines from AVQA's questions, a JSON array or R1-AQA's JSON lines; `name` names the questions in messages.
 ///
 /// Of the array, `audio_path` becomes the name of the clip alone, so that the lines do not depend on where it lies. A clip is looked for by
-/// R1-AQA's name first, then by AVQA's (see [`clip_names`]). Lines stay as they are, byte for byte; theirs is looked for as
+/// R1-AQA's name first, then by AVQA's (see [`clip_names`]). Lines stay as they are, but for their ends and empty ones; theirs is looked for as
 /// [`super::avqa::load`] does. Questions keep their `video`, which that reader makes `audio`, as R1-AQA's does.
 ///
 /// # Errors
@@ -66,7 +66,7 @@ pub struct Prepared {
 pub fn avqa(bytes: &[u8], name: &str, clips: &Clips) -> Result<Prepared> {
     let rows = rows(bytes, name)?;
     let (mut lines, mut ids) = (String::new(), String::new());
-    let (mut kept, mut short_names) = (0, 0);
+    let (mut kept, mut long_names, mut first_missing) = (0, 0, None);
     let (mut missing, mut dropped) = (Vec::new(), Dropped::new());
     let mut seen = HashMap::new();
     for Asked { place, row, line } in &rows {
@@ -80,12 +80,13 @@ pub fn avqa(bytes: &[u8], name: &str, clips: &Clips) -> Result<Prepared> {
         let found =
             clips.find(&wanted.names, wanted.near).map_err(|e| Error::inputs(format!("{name}: {place}: {e}")))?;
         let Some(clip) = found.as_deref().and_then(Path::file_name) else {
+            first_missing.get_or_insert(wanted.names);
             missing.push(wanted.video.to_owned());
             continue;
         };
         let clip = clip.to_string_lossy();
         kept += 1;
-        short_names += u64::from(clip != format!("{}.wav", wanted.video));
+        long_names += u64::from(start(stem(&clip)).is_some());
         match line {
             Some(line) => lines.push_str(line),
             None => {
@@ -104,8 +105,8 @@ pub fn avqa(bytes: &[u8], name: &str, clips: &Clips) -> Result<Prepared> {
         let found = text::count(rows.len() as u64, "row");
         return Err(Error::request(format!("{name}: {expected}, found {found} and none of them one: {first}")));
     }
-    if let Some(first) = missing.first().filter(|_| kept == 0) {
-        let names = clip_names(first).join(" or ");
+    if let Some(names) = first_missing.filter(|_| kept == 0) {
+        let names = names.join(" or ");
         let of = text::count(missing.len() as u64, "question");
         return Err(Error::inputs(format!(
             "{name}: expected clips of {of} in the folder of --audio, found none (the first would be {names})"
@@ -117,8 +118,8 @@ pub fn avqa(bytes: &[u8], name: &str, clips: &Clips) -> Result<Prepared> {
         git_blob,
         rows: rows.len() as u64,
         kept,
-        short_names,
-        long_names: kept - short_names,
+        short_names: kept - long_names,
+        long_names,
         missing,
         dropped,
         kept_ids: Sha256::of(ids.as_bytes()),
@@ -130,15 +131,23 @@ pub fn avqa(bytes: &[u8], name: &str, clips: &Clips) -> Result<Prepared> {
 /// The names that the clip of a video may have, the preferred one first. `ID_000030`, a YouTube id and the second it starts at,
 /// is `ID_30.wav` with R1-AQA and `ID_000030.wav` with AVQA's own extraction. The id may hold `_` and `-` itself.
 pub fn clip_names(video: &str) -> Vec<String> {
-    let start = video
-        .rsplit_once('_')
-        .filter(|(id, start)| !id.is_empty() && start.len() == 6 && start.bytes().all(|b| b.is_ascii_digit()));
-    let short = start.map(|(id, start)| match start.trim_start_matches('0') {
+    let short = start(video).map(|(id, start)| match start.trim_start_matches('0') {
         "" => format!("{id}_0.wav"),
         start => format!("{id}_{start}.wav"),
     });
     let long = format!("{video}.wav");
     short.filter(|short| *short != long).into_iter().chain([long.clone()]).collect()
+}
+
+/// The YouTube id and the second of `ID_000030`.
+fn start(video: &str) -> Option<(&str, &str)> {
+    let parts = video.rsplit_once('_');
+    parts.filter(|(id, start)| !id.is_empty() && start.len() == 6 && start.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// The name of a file without its ending.
+pub(super) fn stem(name: &str) -> &str {
+    name.rsplit_once('.').map_or(name, |(stem, _)| stem)
 }
 
 /// A row of the source; `line` is as it stands in a file of lines.
@@ -149,24 +158,31 @@ struct Asked<'a> {
 }
 
 fn rows<'a>(bytes: &'a [u8], name: &str) -> Result<Vec<Asked<'a>>> {
-    if is_array(bytes) {
+    if !is_lines(bytes) {
         let rows = mmau::rows(bytes, name)?.into_iter().enumerate();
         return Ok(rows.map(|(i, row)| Asked { place: Place(i, &row).to_string(), row, line: None }).collect());
     }
-    let text = std::str::from_utf8(bytes).request(|| format!("{name}: expected UTF-8"))?;
+    let text = std::str::from_utf8(without_mark(bytes)).request(|| format!("{name}: expected UTF-8"))?;
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let asked = |(index, line): (usize, &'a str)| {
         let place = format!("line {}", index + 1);
-        let expected = "expected AVQA's questions, a JSON array of objects or a JSON object on each line";
-        let row = serde_json::from_str(line).request(|| format!("{name}: {place}: {expected}"))?;
+        let row = serde_json::from_str(line).map_err(|e| {
+            let way_out = if e.is_eof() {
+                "the file ends early: was it copied in part?"
+            } else {
+                "is this R1-AQA's training file?"
+            };
+            let found = format!("expected a JSON object of a question, found none at column {}", e.column());
+            Error::request(format!("{name}: {place}: {found} ({way_out})"))
+        })?;
         Ok(Asked { place, row, line: Some(line) })
     };
     lines.map(asked).collect()
 }
 
-/// Whether questions are AVQA's own array, not R1-AQA's lines.
-pub(super) fn is_array(bytes: &[u8]) -> bool {
-    bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'[')
+/// Whether questions are R1-AQA's lines, not AVQA's own array.
+pub(super) fn is_lines(bytes: &[u8]) -> bool {
+    without_mark(bytes).iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{')
 }
 
 /// What the clip of a question may be called, and where else it may lie.
@@ -181,14 +197,20 @@ pub(super) struct WantedClip<'a> {
 
 impl<'a> WantedClip<'a> {
     /// The clip of a line of R1-AQA's: that of `audio_path`, or `<video_name>.wav`.
-    pub fn of_line(keys: &Row<'a>) -> Result<Self, String> {
-        let path = keys.text("audio_path")?;
-        let name = mmau::file_name(keys, "audio_path")?;
-        let video = keys.optional_text("video_name")?.filter(|video| !video.contains('/') && !video.is_empty());
+    ///
+    /// # Errors
+    /// The key that is wrong, and how.
+    pub fn of_line(keys: &Row<'a>) -> Result<Self, (&'static str, String)> {
+        let path = keys.text("audio_path").map_err(|e| ("audio_path", e))?;
+        let name = mmau::file_name(keys, "audio_path").map_err(|e| ("audio_path", e))?;
+        let video = keys
+            .optional_text("video_name")
+            .map_err(|e| ("video_name", e))?
+            .filter(|video| !video.contains('/') && !video.is_empty());
         let long = video.map(|video| format!("{video}.wav")).filter(|long| long != name);
         let near = path.strip_suffix(name).and_then(|before| before.trim_end_matches('/').rsplit('/').next());
         Ok(Self {
-            video: video.unwrap_or_else(|| name.rsplit_once('.').map_or(name, |(stem, _)| stem)),
+            video: video.unwrap_or_else(|| stem(name)),
             names: [name.to_owned()].into_iter().chain(long).collect(),
             near,
         })
@@ -204,7 +226,7 @@ fn question<'a>(
 ) -> Result<(String, WantedClip<'a>), (&'static str, String)> {
     let keys = Row(row);
     let wanted = if is_line {
-        WantedClip::of_line(&keys).map_err(|e| ("audio_path", e))?
+        WantedClip::of_line(&keys)?
     } else {
         let video = keys.text("video_name").and_then(|video| match video.contains('/') {
             false => Ok(video),

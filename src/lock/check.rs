@@ -1,13 +1,25 @@
 //! Inputs against a lock: every file is what it was when the lock was made.
 
-use super::Lock;
+use super::{Lock, Locked};
 use crate::error::{Error, Result};
 use crate::plan::{Content, Plan};
 use crate::progress::Progress;
+use crate::text;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// Problems that are shown; the others are counted.
 const SHOWN: usize = 20;
+
+/// Clips that the questions take now and took none of, or others, when the lock was made: one in another folder, or one that was missing.
+fn others(what: &str, locked: &Locked, found: &BTreeSet<String>) -> Option<String> {
+    let new: Vec<&String> = found.iter().filter(|name| !locked.files.contains_key(*name)).collect();
+    let first = new.first()?;
+    Some(format!(
+        "{what}: the questions take {} that the lock has not, the first is {first}",
+        text::count(new.len() as u64, "clip")
+    ))
+}
 
 /// Holds every input of a plan against the lock.
 ///
@@ -31,6 +43,9 @@ pub fn check(plan: &Plan, lock: &Lock) -> Result<()> {
             && expected != found
         {
             problems.push(format!("{what}: the lock keeps the questions of ids sha256 {expected}, the clips that are there those of {found}"));
+        }
+        if let Some(taken) = plan.clips_taken(what)? {
+            problems.extend(others(what, locked, &taken.there));
         }
         for (name, expected) in &locked.files {
             progress.at(done, "");

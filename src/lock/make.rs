@@ -1,17 +1,17 @@
 //! Making a lock: everything is resolved to hashes. Weights on the hub are taken from its list of files, without a download; everything else is fetched.
 
 use super::{FilePin, Lock, Locked, SCHEMA};
-use crate::data::{Example, avqa, file_names, mmau};
+use crate::data::{avqa, file_names, mmau};
 use crate::error::{Context, Error, Result};
 use crate::fetch::Fetcher;
 use crate::pins::{Pin, Sha256};
-use crate::plan::{Plan, Policy, Remote, Wanted, Work};
+use crate::plan::{ClipsTaken, Plan, Policy, Remote, Wanted, Work, taken};
 use crate::progress::{Progress, say};
 use crate::prompt;
 use crate::recipe::{Checkpoint, Files, PromptStyle, Source};
 use crate::sampling::Filters;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Resolves a plan. Pins that a lock must fill in are looked up; what is pinned already is held to it.
@@ -124,23 +124,15 @@ fn single(remote: Option<Remote>, from: &Source, pin: Option<Pin>, fetcher: &Fet
     Ok(locked)
 }
 
-/// The clips that questions name, each once, as they are called within the folder: a file name, or `FOLDER/NAME`.
-fn clip_names(examples: &[Example], dir: &Path) -> BTreeSet<String> {
-    let name = |e: &Example| e.audio.strip_prefix(dir).ok().map(|name| name.to_string_lossy().into_owned());
-    examples.iter().filter_map(name).collect()
-}
-
 fn clips(files: &Files, is_mmau: bool, fetcher: &Fetcher) -> Result<Locked> {
     let (dir, mut locked) = got(Remote::clips(files)?, &files.audio, fetcher)?;
     let (questions, _) = got(Remote::questions(files)?, &files.file, fetcher)?;
-    let examples = if is_mmau { mmau::load(&questions, &dir)? } else { avqa::load(&questions, &dir)? };
     if let Some(kept) = if is_mmau { None } else { avqa::kept(&questions, &dir)? } {
         say(kept.in_words());
         locked.missing = kept.missing.len() as u64;
         locked.kept_ids = Some(kept.kept_ids);
     }
-    let (there, missing): (Vec<String>, Vec<String>) =
-        clip_names(&examples, &dir).into_iter().partition(|name| dir.join(name).is_file());
+    let ClipsTaken { there, missing } = taken(&questions, &dir, is_mmau)?;
     locked.missing += missing.len() as u64;
     if let Some(first) = missing.first() {
         say(format_args!(
@@ -149,7 +141,7 @@ fn clips(files: &Files, is_mmau: bool, fetcher: &Fetcher) -> Result<Locked> {
             missing.len() + there.len()
         ));
     }
-    locked.files = hashed(&dir, &there)?;
+    locked.files = hashed(&dir, &there.into_iter().collect::<Vec<_>>())?;
     Ok(locked)
 }
 

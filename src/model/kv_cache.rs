@@ -181,14 +181,16 @@ mod tests {
     fn a_shared_prompt_is_seen_as_if_every_row_had_its_own() {
         for (kind, within) in [(Kind::Double, 1e-12), (Kind::Float, 2e-6)] {
             for (heads, kv, d) in [(4, 4, 16), (4, 2, 32), (2, 1, 64), (2, 2, 24)] {
-                check(kind, within, heads, kv, d);
+                check(kind, within, [heads, kv, d], [37, 5, 52]);
             }
+            // Of one length: nothing is padded.
+            check(kind, within, [4, 2, 32], [52; 3]);
         }
     }
 
-    fn check(kind: Kind, within: f64, heads: i64, kv: i64, d: i64) {
+    fn check(kind: Kind, within: f64, [heads, kv, d]: [i64; 3], lengths: [usize; 3]) {
         let random = |shape: &[i64]| Tensor::randn(shape, (kind, Device::Cpu));
-        let rows: Vec<Vec<i64>> = [37, 5, 52].iter().map(|&n| vec![1; n]).collect();
+        let rows: Vec<Vec<i64>> = lengths.iter().map(|&n| vec![1; n]).collect();
         let prompts = LeftPadded::new(&rows, 0);
         let mut cache = KvCache::new(&prompts, Device::Cpu);
         let (pk, pv) = (random(&[3, kv, 52, d]), random(&[3, kv, 52, d]));

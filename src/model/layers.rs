@@ -85,24 +85,22 @@ impl<const N: usize> Joined<N> {
 
     /// The same for decoding: a few rows, without gradient, in one product.
     pub fn few(&self, x: &Tensor) -> [Tensor; N] {
-        let parts = self.layers.each_ref().map(Linear::part);
-        if let Some(joined) = skinny_linear(x, &parts) {
-            return self.split(&joined, x);
-        }
-        match &self.whole {
-            Some((weight, bias)) if !grad_enabled() => self.split(&x.linear(weight, bias.as_ref()), x),
-            _ => self.forward(x),
-        }
+        self.product(x).map_or_else(|| self.forward(x), |joined| self.split(&joined, x))
     }
 
-    /// The same as one tensor, the outputs side by side, where no layer has an adapter.
+    /// The same as one tensor, the outputs side by side. `None` where they come apart: a layer has an adapter, or one product is not possible.
     pub fn few_whole(&self, x: &Tensor) -> Option<Tensor> {
-        if self.layers.iter().any(|layer| layer.adapter.is_some()) || grad_enabled() {
-            return None;
-        }
-        let parts = self.layers.each_ref().map(Linear::part);
-        let general = || self.whole.as_ref().map(|(weight, bias)| x.linear(weight, bias.as_ref()));
-        skinny_linear(x, &parts).or_else(general)
+        let adapted = self.layers.iter().any(|layer| layer.adapter.is_some());
+        if adapted { None } else { self.product(x) }
+    }
+
+    /// The outputs side by side, without what adapters add.
+    fn product(&self, x: &Tensor) -> Option<Tensor> {
+        let general = || {
+            let (weight, bias) = self.whole.as_ref().filter(|_| !grad_enabled())?;
+            Some(x.linear(weight, bias.as_ref()))
+        };
+        skinny_linear(x, &self.layers.each_ref().map(Linear::part)).or_else(general)
     }
 
     fn split(&self, joined: &Tensor, x: &Tensor) -> [Tensor; N] {
@@ -263,14 +261,21 @@ mod tests {
     /// Queries, keys and values of a few rows, together and each by itself.
     #[test]
     fn joined_outputs_lie_side_by_side() {
-        let (weight, bias) = (random(&[16, 16], Kind::Float), random(&[16], Kind::Float));
+        for kind in [Kind::Float, Kind::Double] {
+            outputs_lie_side_by_side(kind);
+        }
+    }
+
+    /// Of few rows in float32 the kernel's product where the processor has it, in float64 libtorch's.
+    fn outputs_lie_side_by_side(kind: Kind) {
+        let (weight, bias) = (random(&[16, 16], kind), random(&[16], kind));
         let layer = |at: i64, out: i64| Linear {
             weight: weight.narrow(0, at, out),
             bias: Some(bias.narrow(0, at, out)),
             adapter: None,
         };
         let joined = Joined::new([layer(0, 8), layer(8, 4), layer(12, 4)]);
-        let x = random(&[3, 1, 16], Kind::Float);
+        let x = random(&[3, 1, 16], kind);
         tch::no_grad(|| {
             let Some(whole) = joined.few_whole(&x) else { panic!("no adapter, no gradient") };
             assert!(whole.equal(&Tensor::cat(&joined.few(&x), -1)));

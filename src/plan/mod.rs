@@ -13,7 +13,7 @@ mod walk;
 
 pub use build::build;
 pub use disk::Disk;
-pub(crate) use inputs::{Content, Remote, Wanted};
+pub(crate) use inputs::{ClipsTaken, Content, Remote, Wanted, taken};
 pub use inputs::{Input, Look, ToFetch, fetch, inputs, verify};
 pub use manifest::manifest;
 pub use pace::{Estimate, Pace, note};

@@ -2,13 +2,15 @@
 
 use super::judge;
 use super::load::{Evaluation, Run};
-use crate::artifact::{RunFolder, Sample, read};
+use super::recorded::samples;
+use crate::artifact::{RunFolder, Sample};
 use crate::data::Example;
 use crate::error::{Error, Result};
 use crate::recipe::Rule;
 use crate::score::{self, Score, Verdict};
 use serde::Serialize;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
+use std::path::Path;
 
 /// What became of a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -66,27 +68,10 @@ pub(super) fn answers(run: &Run, eval: &Evaluation) -> Result<Vec<Answer>> {
     let answers: Vec<Answer> = if eval.record.file.is_some() {
         of_file(eval).map_err(|e| e.within(folder.root().display()))?
     } else {
-        let lines = read::samples(&folder)?;
-        if lines.dropped > 0 {
-            return Err(bad("samples.jsonl: its last line is not whole".into()));
-        }
-        // The later of two records of a question counts.
-        let by_id: HashMap<&str, &Sample> = lines.rows.iter().map(|s| (s.id.as_str(), s)).collect();
-        let one = |row: &Example| {
-            let sample = by_id.get(row.id.as_str());
-            sample
-                .map(|s| recorded(row, s))
-                .ok_or_else(|| bad(format!("samples.jsonl: question {} has no line", row.id)))
-        };
-        let answers = eval.predictions.iter().map(one).collect::<Result<Vec<_>>>()?;
-        if by_id.len() != answers.len() {
-            return Err(bad(format!(
-                "samples.jsonl has {} questions, predictions.json {}",
-                by_id.len(),
-                answers.len()
-            )));
-        }
-        answers
+        let samples = samples(Path::new(&run.from), eval)?;
+        // There is one for each of them.
+        let one = |row: &Example| samples.get(&row.id).map(|sample| recorded(row, sample));
+        eval.predictions.iter().filter_map(one).collect()
     };
     match &eval.score {
         Some(score) => contradiction(&answers, score).map_or(Ok(answers), |what| Err(bad(what))),

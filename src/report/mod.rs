@@ -17,6 +17,7 @@ pub mod paired;
 pub mod plot;
 mod portable;
 mod rank;
+mod recorded;
 pub mod splice;
 pub mod table;
 mod template;

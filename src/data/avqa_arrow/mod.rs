@@ -6,7 +6,7 @@
 
 mod columns;
 
-use super::prepare::Dropped;
+use super::prepare::{Dropped, stem};
 use crate::error::{Context, Error, Result};
 use crate::pins::Sha256;
 use crate::progress::{Progress, say};
@@ -14,7 +14,7 @@ use crate::text;
 use columns::Cells;
 use serde::Serialize;
 use serde_json::json;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -41,16 +41,19 @@ pub struct Taken {
 /// The Arrow files of a split, in their order, and their bytes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Split {
+    folder: PathBuf,
     files: Vec<PathBuf>,
     /// Bytes of all of them: a little more than those of the clips.
     pub bytes: u64,
 }
 
 impl Split {
-    /// Finds the files of a split, `data-00000-of-00110.arrow` and so on.
+    /// Finds the files of a split: those that its `state.json` lists, else all `data-00000-of-00110.arrow` and so on. Other Arrow files (`datasets` keeps
+    /// what it computed beside them, as `cache-….arrow`) are not read, and told.
     ///
     /// # Errors
-    /// Exit code 4: the folder cannot be read, or has none of them; one of them is missing; it holds splits, of which one is to be named.
+    /// Exit code 4: the folder cannot be read, or has none of them; one of them is missing; there are those of two counts; it holds splits, of which
+    /// one is to be named.
     pub fn of(folder: &Path) -> Result<Self> {
         let shown = folder.display();
         let mut names: Vec<String> = super::file_names(folder)?.into_iter().collect();
@@ -60,21 +63,23 @@ impl Split {
             return Err(Error::inputs(format!("{shown}: {expected} (name its folder, such as {shown}/train)")));
         }
         names.retain(|name| name.ends_with(".arrow"));
-        let Some(first) = names.first() else {
-            let expected = "expected Arrow files of the datasets library (data-00000-of-00001.arrow …)";
-            return Err(Error::inputs(format!("{shown}: {expected}, found none")));
+        let wanted = match listed(&folder.join("state.json"))? {
+            Some(listed) => listed,
+            None => numbered(&names).map_err(|what| Error::inputs(format!("{shown}: {what}")))?,
         };
-        if let Some(whole) = count_in(first) {
-            let missing =
-                (0..whole).map(|i| format!("data-{i:05}-of-{whole:05}.arrow")).find(|name| !names.contains(name));
-            if let Some(missing) = missing {
-                let expected = format!("expected {}", text::count(whole, "file"));
-                let found = format!("found {}, {missing} is not there", names.len());
-                return Err(Error::inputs(format!("{shown}: {expected}, {found} (fetch the rest)")));
-            }
+        if let Some(missing) = wanted.iter().find(|name| !names.contains(name)) {
+            let (expected, there) =
+                (text::count(wanted.len() as u64, "Arrow file"), wanted.iter().filter(|n| names.contains(n)));
+            let found = format!("found {}, {missing} is not there", there.count());
+            return Err(Error::inputs(format!("{shown}: expected {expected}, {found} (fetch the rest)")));
         }
-        let mut split = Self { files: Vec::new(), bytes: 0 };
-        for name in names {
+        let others: Vec<&String> = names.iter().filter(|name| !wanted.contains(name)).collect();
+        if let Some(first) = others.first() {
+            let others = text::count(others.len() as u64, "Arrow file");
+            say(format_args!("{shown}: {others} beside the split's own not read, the first is {first}"));
+        }
+        let mut split = Self { folder: folder.to_owned(), files: Vec::new(), bytes: 0 };
+        for name in wanted {
             let path = folder.join(name);
             split.bytes += path.metadata().inputs(|| format!("cannot read {}", path.display()))?.len();
             split.files.push(path);
@@ -83,13 +88,40 @@ impl Split {
     }
 }
 
-/// The number of files that the name of one of them gives.
-fn count_in(name: &str) -> Option<u64> {
-    name.strip_prefix("data-")?.strip_suffix(".arrow")?.split_once("-of-")?.1.parse().ok()
+/// The files that `state.json` lists; `None` where there is no such file.
+fn listed(state: &Path) -> Result<Option<Vec<String>>> {
+    #[derive(serde::Deserialize)]
+    struct State {
+        _data_files: Vec<DataFile>,
+    }
+    #[derive(serde::Deserialize)]
+    struct DataFile {
+        filename: String,
+    }
+    if !state.is_file() {
+        return Ok(None);
+    }
+    let bytes = std::fs::read(state).inputs(|| format!("cannot read {}", state.display()))?;
+    let state: State = serde_json::from_slice(&bytes)
+        .inputs(|| format!("{}: expected the state of a split that `datasets` saved", state.display()))?;
+    Ok(Some(state._data_files.into_iter().map(|file| file.filename).collect()))
 }
 
-/// Makes training lines of a split, and gives each clip as `take(name, bytes)`, again where several questions are about it. The id of a question is its
-/// row's number from 0, over all files. Questions keep their `video`; [`super::avqa::load`] makes it `audio`.
+/// All files of the count that the names of some of them give.
+fn numbered(names: &[String]) -> Result<Vec<String>, String> {
+    let count = |name: &String| name.strip_prefix("data-")?.strip_suffix(".arrow")?.split_once("-of-")?.1.parse().ok();
+    let counts: BTreeSet<u64> = names.iter().filter_map(count).collect();
+    match counts.iter().copied().collect::<Vec<_>>()[..] {
+        [whole] => Ok((0..whole).map(|i| format!("data-{i:05}-of-{whole:05}.arrow")).collect()),
+        [] => Err("expected Arrow files of the datasets library (data-00000-of-00001.arrow …), found none".to_owned()),
+        [one, other, ..] => Err(format!(
+            "expected the files of one split, found some of {one} and some of {other} (move the others away)"
+        )),
+    }
+}
+
+/// Makes training lines of a split, and gives each clip once, as `take(name, bytes)`. The id of a question is its row's number from 0, over all
+/// files. Questions keep their `video`; [`super::avqa::load`] makes it `audio`. A row whose clip has the name of another one and other bytes is dropped.
 ///
 /// # Errors
 /// Exit code 2: other columns, or no row is a question. Exit code 4: a file cannot be read, or is damaged. What `take` says.
@@ -97,17 +129,29 @@ pub fn take(split: &Split, take: &mut dyn FnMut(&str, &[u8]) -> Result<()>) -> R
     let mut progress = Progress::bytes("unpack", 0, split.bytes);
     let (mut lines, mut ids, mut dropped) = (String::new(), String::new(), Dropped::new());
     let (mut rows, mut kept, mut done) = (0, 0, 0);
-    let (mut clips, mut others) = (HashSet::new(), HashSet::new());
+    let (mut clips, mut others) = (HashMap::<String, Sha256>::new(), BTreeSet::new());
     for file in &split.files {
         others.extend(columns::each(file, &mut |cells| {
             let id = rows;
             rows += 1;
-            match question(cells) {
-                Ok(Asked { clip_name, clip, question, choices, answer }) => {
-                    take(clip_name, clip)?;
-                    clips.insert(clip_name.to_owned());
+            done += cells.clip.map_or(0, <[u8]>::len) as u64;
+            let asked = question(cells).and_then(|asked| {
+                let hash = Sha256::of(asked.clip);
+                match clips.get(asked.clip_name) {
+                    Some(first) if *first != hash => {
+                        Err(("file_name", format!("file_name: {:?} is already that of another clip", asked.clip_name)))
+                    }
+                    Some(_) => Ok((asked, None)),
+                    None => Ok((asked, Some(hash))),
+                }
+            });
+            match asked {
+                Ok((Asked { clip_name, clip, question, choices, answer }, new)) => {
+                    if let Some(hash) = new {
+                        take(clip_name, clip)?;
+                        clips.insert(clip_name.to_owned(), hash);
+                    }
                     kept += 1;
-                    done += clip.len() as u64;
                     let line = json!({"id": id, "video_name": stem(clip_name), "question_text": question, "multi_choice": choices,
                                       "answer": answer, "dataset_name": "AVQA", "audio_path": clip_name});
                     let _ = writeln!(lines, "{line}");
@@ -120,14 +164,13 @@ pub fn take(split: &Split, take: &mut dyn FnMut(&str, &[u8]) -> Result<()>) -> R
         })?);
     }
     progress.clear();
-    let mut others: Vec<String> = others.into_iter().collect();
-    others.sort();
     if !others.is_empty() {
-        say(format_args!("{} of the columns not read: {}", others.len(), others.join(", ")));
+        let names = others.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        say(format_args!("{} of the columns not read: {names}", others.len()));
     }
     if kept == 0 {
         let first = dropped.values().flatten().next().map_or("there are none", String::as_str);
-        let place = split.files.first().and_then(|f| f.parent()).unwrap_or(Path::new("")).display();
+        let place = split.folder.display();
         let found = format!("found {} and none of them one: {first}", text::count(rows, "row"));
         return Err(Error::request(format!("{place}: expected questions with their clips, {found}")));
     }
@@ -165,18 +208,17 @@ fn question<'a>(cells: &Cells<'a>) -> Result<Asked<'a>, (&'static str, String)> 
     Ok(Asked { clip_name, clip: clip.map_err(|e| ("audio", e.to_owned()))?, question, choices, answer })
 }
 
+/// Bytes of a file's name at most: of the 255 that file systems take, nine are for the name while it is written.
+const LONGEST: usize = 246;
+
 /// The name of the clip's file: the last part of a path, and one that a file can have.
 fn name(path: Option<&str>) -> Result<&str, String> {
     let path = path.ok_or("file_name: expected a text, found null")?;
     let name = path.rsplit(['/', '\\']).next().unwrap_or_default();
-    match name.is_empty() || name.starts_with('.') || name.chars().any(char::is_control) || name.len() > 250 {
+    match name.is_empty() || name.starts_with('.') || name.chars().any(char::is_control) || name.len() > LONGEST {
         true => Err(format!("file_name: expected the name of a clip, found {path:?}")),
         false => Ok(name),
     }
-}
-
-fn stem(name: &str) -> &str {
-    name.rsplit_once('.').map_or(name, |(stem, _)| stem)
 }
 
 /// The question and its options, from `QUESTION\nChoices:\nA. ONE\nB. TWO`: the letters run in order from A.

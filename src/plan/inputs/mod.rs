@@ -1,13 +1,14 @@
 //! The inputs that a plan takes from outside: whether they are there, whether they are what was pinned, and how they get here.
 
+mod clips;
 mod local;
 mod remote;
 
+pub(crate) use clips::{ClipsTaken, taken};
 pub(crate) use remote::Remote;
 
 use super::memory::counts;
 use super::{Data, Plan, Policy, Work, known};
-use crate::data::avqa;
 use crate::error::{Error, Result};
 use crate::fetch::Fetcher;
 use crate::pins::{Pin, Sha256};
@@ -97,17 +98,6 @@ impl Plan {
             Ok((what, content))
         };
         self.named().into_iter().map(content).collect()
-    }
-
-    /// The hash over the kept ids of a data set, for the clips of AVQA's own file alone.
-    ///
-    /// # Errors
-    /// As [`avqa::kept`].
-    pub(crate) fn kept_ids(&self, what: &str) -> Result<Option<Sha256>> {
-        let named = self.named();
-        let clips = named.iter().find(|(name, _)| name == what).map(|(_, wanted)| wanted);
-        let Some(Wanted::Clips(files, _, false)) = clips else { return Ok(None) };
-        Ok(avqa::kept(&files.questions()?, &files.clips()?)?.map(|kept| kept.kept_ids))
     }
 
     /// Each input once, by what it is; those of recipes that this one builds on with `RECIPE/` before it.

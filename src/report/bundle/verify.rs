@@ -2,16 +2,16 @@
 
 use super::contents::Contents;
 use super::{TABLES, archive, staging, table_name};
-use crate::artifact::{Manifest, RunFolder, Sample, read};
+use crate::artifact::{Manifest, RunFolder, read};
 use crate::error::{Context, Error, Result};
 use crate::fetch::{self, Limits};
 use crate::pins::Sha256;
-use crate::report::golden::{contradictions, first_difference, fresh, not_taken, samples};
+use crate::report::golden::{contradictions, first_difference, fresh, not_taken};
 use crate::report::judge::Verdicts;
 use crate::report::load::{self, Evaluation, Run};
+use crate::report::recorded::{Samples, samples};
 use crate::report::render_loaded;
 use crate::score::Score;
-use indexmap::IndexMap;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -227,7 +227,7 @@ fn evaluation(run: &Path, eval: &Evaluation) -> Result<Vec<Line>> {
 }
 
 /// Whether the samples say what the predictions do, and what follows from their outputs. Without answers there are no verdicts to hold.
-fn said(eval: &Evaluation, samples: &IndexMap<String, Sample>, verdicts: Option<&Verdicts>) -> (bool, String) {
+fn said(eval: &Evaluation, samples: &Samples, verdicts: Option<&Verdicts>) -> (bool, String) {
     let found = contradictions(eval, samples);
     let differs = |now: &&Verdicts| {
         let differs = |id: &str| samples.get(id).and_then(|s| s.verdict) != now.get(id).copied();

@@ -1,10 +1,9 @@
 //! Whether the answers on record follow: from what the model said, and to the predictions that are scored.
 
-use crate::artifact::Sample;
 use crate::recipe::Extract;
 use crate::report::load::Evaluation;
+use crate::report::recorded::Samples;
 use crate::score::{self, Verdict};
-use indexmap::IndexMap;
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::Error as Unknown;
@@ -21,7 +20,7 @@ pub(in crate::report) struct Contradictions {
 
 /// Holds the answer of every sample against prediction and output. A sample that failed has neither output nor answer, and a record need not
 /// say how answers were taken, or may name a way of another version: of these only the prediction is held.
-pub(in crate::report) fn contradictions(eval: &Evaluation, samples: &IndexMap<String, Sample>) -> Contradictions {
+pub(in crate::report) fn contradictions(eval: &Evaluation, samples: &Samples) -> Contradictions {
     let how = way(&eval.record.extract);
     let mut found = Contradictions::default();
     for row in &eval.predictions {

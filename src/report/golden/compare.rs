@@ -5,12 +5,12 @@ use super::check;
 use super::files::{EvalGolden, Folder, Hashes, Stored, Tolerance};
 use super::finding::{Finding, Flip, Kind, Outcome, Place};
 use super::hold::{self, Compared};
-use crate::artifact::{RunFolder, Sample, read};
 use crate::error::{Error, Result};
 use crate::pins::Sha256;
 use crate::report::judge::{self, Verdicts};
 use crate::report::load::{Evaluation, Run};
 use crate::report::portable;
+use crate::report::recorded::{Samples, failed, samples};
 use crate::score::{Score, floors};
 use indexmap::IndexMap;
 use std::path::Path;
@@ -173,7 +173,7 @@ pub(in crate::report) fn fresh(run: &Path, eval: &Evaluation) -> Result<Fresh> {
     }
     let samples = samples(run, eval)?;
     let recorded: Verdicts = samples.iter().filter_map(|(id, s)| Some((id.clone(), s.verdict?))).collect();
-    let (score, verdicts) = judge::rescore(&eval.predictions, &eval.record.rule, &check::failed(&recorded))?;
+    let (score, verdicts) = judge::rescore(&eval.predictions, &eval.record.rule, &failed(&samples))?;
     let answers = answers::contradictions(eval, &samples);
     let differs = score != *eval.scored()? || verdicts != recorded || !answers.predicted.is_empty();
     let given = differs.then(|| NOT_GIVEN.to_owned());
@@ -186,34 +186,9 @@ pub(in crate::report) fn fresh(run: &Path, eval: &Evaluation) -> Result<Fresh> {
     Ok(Fresh { score, verdicts, hashes: Some((prompts(run, eval, &samples)?, outputs)), contradictions })
 }
 
-/// A finished evaluation's samples by id; the later of two records of a question counts. There is one for each prediction.
-///
-/// # Errors
-/// Exit code 4: they are half written, or broken.
-pub(in crate::report) fn samples(run: &Path, eval: &Evaluation) -> Result<IndexMap<String, Sample>> {
-    let at = RunFolder::new(run).folder(&eval.folder);
-    let lines = read::samples(&at)?;
-    let half = |what: String| {
-        let way_out = "the run folder is half written, or was copied in part: run `aqa-bench reproduce` again, with the stage's folder moved away";
-        Error::inputs(format!("{}: {what} ({way_out})", at.samples().display()))
-    };
-    if lines.dropped > 0 {
-        return Err(half("its last line is cut off".into()));
-    }
-    let samples: IndexMap<String, Sample> = lines.rows.into_iter().map(|s| (s.id.clone(), s)).collect();
-    let missing: Vec<&str> =
-        eval.predictions.iter().map(|row| row.id.as_str()).filter(|id| !samples.contains_key(*id)).collect();
-    match missing.first() {
-        Some(first) => {
-            Err(half(format!("no sample of {} questions that have a prediction, first {first}", missing.len())))
-        }
-        None => Ok(samples),
-    }
-}
-
 /// The prompts that a run rendered, in the order of its predictions. A question that failed before its prompt was rendered has
 /// the one that it would have had.
-fn prompts(run: &Path, eval: &Evaluation, samples: &IndexMap<String, Sample>) -> Result<Hashes> {
+fn prompts(run: &Path, eval: &Evaluation, samples: &Samples) -> Result<Hashes> {
     let template = judge::template(&eval.record)?;
     let mut by_id = IndexMap::new();
     for row in &eval.predictions {

@@ -17,7 +17,7 @@ mod update;
 
 pub(super) use answers::{contradictions, not_taken};
 pub use check::check;
-pub(super) use compare::{fresh, samples};
+pub(super) use compare::fresh;
 pub use files::{Condition, EvalGolden, Golden, Hashes, HowMade, LogEntry, SCHEMA, Tolerance};
 pub use finding::{Cause, CheckReport, Finding, Flip, Kind, Outcome, Place, Suite};
 pub use github::{Roots, annotation_of, harmless, summary_of};

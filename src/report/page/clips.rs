@@ -4,6 +4,7 @@ use super::folder::Staging;
 use super::samples::{Data, Set};
 use super::{Clips, Request};
 use crate::artifact::{RunFolder, read};
+use crate::data;
 use crate::error::{Error, Result};
 use crate::pins::Sha256;
 use crate::progress::Progress;
@@ -44,10 +45,12 @@ pub(super) fn place(runs: &[Run], request: &Request<'_>, staging: &Staging, data
     let mut missing = Vec::new();
     for (number, set) in data.sets.iter_mut().enumerate() {
         let folders: Vec<PathBuf> = made(runs, set)?.into_iter().chain(request.audio.iter().cloned()).collect();
+        let read: Vec<data::Clips> = folders.iter().map(|dir| data::Clips::of(dir)).collect::<Result<_>>()?;
         let mut progress = Progress::start(&format!("clips of {}", set.name), 0, set.questions.len() as u64);
         for (done, question) in set.questions.iter_mut().enumerate() {
-            let found = folders.iter().map(|f| f.join(&question.audio)).find(|path| path.is_file());
-            if let Some(path) = found {
+            let name = [question.audio.clone()];
+            let found = read.iter().find_map(|clips| clips.find(&name, None).transpose()).transpose();
+            if let Some(path) = found.map_err(Error::inputs)? {
                 let below = match &home {
                     None => {
                         let below = format!("clips/{}/{}", number + 1, question.audio);

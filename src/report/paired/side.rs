@@ -1,14 +1,14 @@
 //! One side of a comparison: an evaluation of a run, or a predictions file, as verdicts by question.
 
-use crate::artifact::{RunFolder, read};
+use crate::artifact::RunFolder;
 use crate::data::{Example, mmau, versions};
 use crate::error::{Context, Error, Result};
 use crate::pins::Sha256;
 use crate::recipe::Rule;
 use crate::report::load::{Evaluation, Run};
+use crate::report::recorded::{Samples, failed, samples};
 use crate::score::{self, Verdict};
 use indexmap::IndexMap;
-use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Verdicts by question id, with what was asked.
@@ -67,16 +67,13 @@ pub(super) fn of_run(run: &Run, eval: &Evaluation, rule: Rule, asked_for: bool) 
         )));
     }
     let folder = RunFolder::new(&run.from).folder(&eval.folder);
-    let failed: BTreeSet<String> = if folder.samples().exists() {
-        let samples = read::samples(&folder)?.rows.into_iter();
-        samples.filter(|s| s.verdict == Some(Verdict::Failed)).map(|s| s.id).collect()
-    } else {
-        BTreeSet::new()
-    };
+    // Of a scored file there are none.
+    let samples = if record.file.is_none() { samples(Path::new(&run.from), eval)? } else { Samples::new() };
+    let failed = failed(&samples);
     let one = |example: &Example| {
         let text = example.row.get("model_prediction").and_then(|text| text.as_str());
         let verdict = match text {
-            Some("") if failed.contains(&example.id) => Some(Verdict::Failed),
+            Some("") if failed.contains(example.id.as_str()) => Some(Verdict::Failed),
             Some(text) => Some(judge(&name, rule, example, text)?),
             None => None,
         };
