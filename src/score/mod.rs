@@ -145,20 +145,35 @@ pub fn extract(how: Extract, output: &str) -> String {
 /// stand in the ledger. A failed question stays in the total and is not correct: a clip that cannot be read must not raise a
 /// score (its row of a predictions file holds an empty prediction, which the script counts in the same way).
 pub fn score_rows<'a>(rule: Rule, rows: impl IntoIterator<Item = Judged<'a>>, missing: u64) -> Score {
-    let mut whole = Cell::default();
-    let mut ledger = Ledger { missing, ..Ledger::default() };
-    let (mut task, mut difficulty, mut sub_category) = (Cells::new(), Cells::new(), Cells::new());
-    for row in rows {
+    let mut tally = Tally::default();
+    rows.into_iter().for_each(|row| tally.count(&row));
+    tally.finish(rule, missing)
+}
+
+/// Verdicts that are counted as they come.
+#[derive(Default)]
+struct Tally {
+    whole: Cell,
+    ledger: Ledger,
+    task: Cells,
+    difficulty: Cells,
+    sub_category: Cells,
+}
+
+impl Tally {
+    fn count(&mut self, row: &Judged<'_>) {
         match row.verdict {
             Verdict::Correct => {}
-            Verdict::Wrong => ledger.wrong += 1,
-            Verdict::NoAnswer => ledger.no_answer += 1,
-            Verdict::Failed => ledger.failed += 1,
+            Verdict::Wrong => self.ledger.wrong += 1,
+            Verdict::NoAnswer => self.ledger.no_answer += 1,
+            Verdict::Failed => self.ledger.failed += 1,
         }
-        whole.count(row.verdict);
-        for (cells, name) in
-            [(&mut task, row.task), (&mut difficulty, row.difficulty), (&mut sub_category, row.sub_category)]
-        {
+        self.whole.count(row.verdict);
+        for (cells, name) in [
+            (&mut self.task, row.task),
+            (&mut self.difficulty, row.difficulty),
+            (&mut self.sub_category, row.sub_category),
+        ] {
             if !name.is_empty() {
                 match cells.get_mut(name) {
                     Some(cell) => cell.count(row.verdict),
@@ -167,19 +182,23 @@ pub fn score_rows<'a>(rule: Rule, rows: impl IntoIterator<Item = Judged<'a>>, mi
             }
         }
     }
-    for cell in task.values_mut().chain(difficulty.values_mut()).chain(sub_category.values_mut()) {
-        cell.accuracy = stats::percent(cell.correct, cell.total);
-    }
-    Score {
-        rule: rule.name().into(),
-        total: whole.total,
-        correct: whole.correct,
-        accuracy: stats::percent(whole.correct, whole.total),
-        interval: stats::wilson(whole.correct, whole.total).map(|bound| stats::rounded(bound, 1)),
-        ledger,
-        task,
-        difficulty,
-        sub_category,
+
+    fn finish(self, rule: Rule, missing: u64) -> Score {
+        let Self { whole, ledger, mut task, mut difficulty, mut sub_category } = self;
+        for cell in task.values_mut().chain(difficulty.values_mut()).chain(sub_category.values_mut()) {
+            cell.accuracy = stats::percent(cell.correct, cell.total);
+        }
+        Score {
+            rule: rule.name().into(),
+            total: whole.total,
+            correct: whole.correct,
+            accuracy: stats::percent(whole.correct, whole.total),
+            interval: stats::wilson(whole.correct, whole.total).map(|bound| stats::rounded(bound, 1)),
+            ledger: Ledger { missing, ..ledger },
+            task,
+            difficulty,
+            sub_category,
+        }
     }
 }
 

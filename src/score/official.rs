@@ -2,71 +2,85 @@
 
 use super::Verdict;
 use crate::prompt::python::is_word;
+use std::cmp::Ordering;
 
-/// Puts the lower-cased text into a buffer.
-fn lower<'a>(text: &str, buffer: &'a mut String) -> &'a str {
-    buffer.clear();
+/// A text in which upper case of ASCII counts as lower case: itself, or with other letters in it lower-cased in a buffer.
+fn folded<'a>(text: &'a str, buffer: &'a mut String) -> &'a str {
     if text.is_ascii() {
-        buffer.push_str(text);
-        buffer.make_ascii_lowercase();
-    } else {
-        buffer.push_str(&text.to_lowercase());
+        return text;
     }
+    *buffer = text.to_lowercase();
     buffer
 }
 
-/// A token to be compared: its first eight bytes as a number, zeros behind a shorter one, and what follows them. No token has a zero byte.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// A token to be compared: its first eight bytes in lower case as a number, zeros behind a shorter one, and what follows them in either case. No
+/// token has a zero byte.
+#[derive(Debug, Clone, Copy)]
 struct Token<'a> {
     head: u64,
     rest: &'a [u8],
 }
 
-impl<'a> Token<'a> {
-    fn new(text: &'a [u8]) -> Self {
-        match text.split_first_chunk::<8>() {
-            Some((head, rest)) => Self { head: u64::from_le_bytes(*head), rest },
-            None => {
-                let mut head = [0; 8];
-                head[..text.len()].copy_from_slice(text);
-                Self { head: u64::from_le_bytes(head), rest: &[] }
-            }
-        }
-    }
-
+impl Token<'_> {
     fn is(&self, other: &Self) -> bool {
         // Most tokens have no rest: a call that compares nothing is not made.
         self.head == other.head
             && self.rest.len() == other.rest.len()
-            && (self.rest.is_empty() || self.rest == other.rest)
+            && (self.rest.is_empty() || self.rest.eq_ignore_ascii_case(other.rest))
+    }
+
+    /// An order in which tokens that are the same stand at the same place.
+    fn order(&self, other: &Self) -> Ordering {
+        let rest = |token: &Self| token.rest.iter().map(u8::to_ascii_lowercase).collect::<Vec<_>>();
+        self.head.cmp(&other.head).then_with(|| match (self.rest, other.rest) {
+            ([], []) => Ordering::Equal,
+            _ => rest(self).cmp(&rest(other)),
+        })
     }
 }
 
-/// Whether a byte of ASCII is one of a word.
-const WORD: [bool; 256] = {
-    let (mut word, mut byte) = ([false; 256], 0);
+/// Of a byte of ASCII that is one of a word, its lower case; else zero.
+const WORD: [u8; 256] = {
+    let (mut word, mut byte) = ([0; 256], 0);
     while byte < 128 {
-        word[byte] = (byte as u8).is_ascii_alphanumeric() || byte as u8 == b'_';
+        let c = byte as u8;
+        if c.is_ascii_alphanumeric() || c == b'_' {
+            word[byte] = c.to_ascii_lowercase();
+        }
         byte += 1;
     }
     word
 };
 
-/// The first of `\b\w+\b` in the lower-cased text that `is_it`, as Python's `re` finds them: maximal runs of word characters.
-fn find<'a>(lower: &'a str, mut is_it: impl FnMut(Token<'a>) -> bool) -> bool {
-    if !lower.is_ascii() {
-        let mut tokens = lower.split(|c| !is_word(c)).filter(|token| !token.is_empty());
-        return tokens.any(|token| is_it(Token::new(token.as_bytes())));
+/// The first of `\b\w+\b` in a folded text that `is_it`, as Python's `re` finds them: maximal runs of word characters.
+fn find<'a>(folded: &'a str, mut is_it: impl FnMut(Token<'a>) -> bool) -> bool {
+    if !folded.is_ascii() {
+        let mut tokens = folded.split(|c| !is_word(c)).filter(|token| !token.is_empty());
+        return tokens.any(|token| {
+            let (head, rest) = token.as_bytes().split_at(token.len().min(8));
+            is_it(Token {
+                head: head.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(byte.to_ascii_lowercase())),
+                rest,
+            })
+        });
     }
-    let (bytes, mut at) = (lower.as_bytes(), 0);
-    loop {
-        let Some(start) = bytes[at..].iter().position(|&byte| WORD[byte as usize]) else { return false };
-        let start = at + start;
-        at = bytes[start..].iter().position(|&byte| !WORD[byte as usize]).map_or(bytes.len(), |end| start + end);
-        if is_it(Token::new(&bytes[start..at])) {
-            return true;
+    let bytes = folded.as_bytes();
+    let (mut head, mut length) = (0, 0);
+    for (at, &byte) in bytes.iter().enumerate() {
+        let letter = WORD[byte as usize];
+        if letter != 0 {
+            if length < 8 {
+                head |= u64::from(letter) << (8 * length);
+            }
+            length += 1;
+        } else if length > 0 {
+            if is_it(Token { head, rest: &bytes[at - length + length.min(8)..at] }) {
+                return true;
+            }
+            (head, length) = (0, 0);
         }
     }
+    length > 0 && is_it(Token { head, rest: &bytes[bytes.len() - length + length.min(8)..] })
 }
 
 /// Tokens to be looked up: few as they come, many in order. For so few either is faster than hashing.
@@ -76,21 +90,21 @@ struct Tokens<'a>(Vec<Token<'a>>);
 const FEW: usize = 16;
 
 impl<'a> Tokens<'a> {
-    fn of(lower: &'a str) -> Self {
+    fn of(folded: &'a str) -> Self {
         let mut tokens = Vec::with_capacity(FEW);
-        find(lower, |token| {
+        find(folded, |token| {
             tokens.push(token);
             false
         });
         if tokens.len() > FEW {
-            tokens.sort_unstable();
+            tokens.sort_unstable_by(Token::order);
         }
         Self(tokens)
     }
 
     fn has(&self, token: &Token<'_>) -> bool {
         match self.0.len() > FEW {
-            true => self.0.binary_search(token).is_ok(),
+            true => self.0.binary_search_by(|own| own.order(token)).is_ok(),
             false => self.0.iter().any(|own| own.is(token)),
         }
     }
@@ -102,7 +116,7 @@ impl<'a> Tokens<'a> {
 /// A prediction without any token is no answer; the script counts it as not correct.
 pub fn judge(answer: &str, prediction: &str, choices: &[impl AsRef<str>]) -> Verdict {
     let [mut one, mut two, mut three] = [const { String::new() }; 3];
-    let (prediction, answer) = (lower(prediction, &mut one), lower(answer, &mut two));
+    let (prediction, answer) = (folded(prediction, &mut one), folded(answer, &mut two));
     let predicted = Tokens::of(prediction);
     if predicted.0.is_empty() {
         return Verdict::NoAnswer;
@@ -113,7 +127,7 @@ pub fn judge(answer: &str, prediction: &str, choices: &[impl AsRef<str>]) -> Ver
     let gold = Tokens::of(answer);
     // A token beyond the answer's makes the option another one.
     let mut betrays =
-        |choice: &str| find(lower(choice, &mut three), |token| predicted.has(&token) && !gold.has(&token));
+        |choice: &str| find(folded(choice, &mut three), |token| predicted.has(&token) && !gold.has(&token));
     if choices.iter().any(|choice| betrays(choice.as_ref())) { Verdict::Wrong } else { Verdict::Correct }
 }
 
@@ -167,8 +181,8 @@ mod tests {
         /// Words around eight bytes that begin alike, and predictions of few and of many.
         #[test]
         fn long_words_and_long_predictions_are_no_exception(
-            answer in "((a{7,10}|a{7}b?|é{3,5}|a{8}[bc]) ){1,3}", options in proptest::collection::vec("((a{7,10}|a{8}[bc]|é{3,5}) ){1,3}", 1..4),
-            words in proptest::collection::vec("a{6,11}|a{7}b|é{2,6}|a{8}[bcd]|[b-z]", 0..40),
+            answer in "((a{7,10}|a{7}b?|é{3,5}|[aA]{8}[bc]) ){1,3}", options in proptest::collection::vec("((A{7,10}|a{8}[bcC]|é{3,5}) ){1,3}", 1..4),
+            words in proptest::collection::vec("a{6,11}|A{7}b|[éÉ]{2,6}|a{8}[bcdCD]|[b-z]", 0..40),
         ) {
             let prediction = words.join(" ");
             prop_assert_eq!(judge(&answer, &prediction, &options), by_sets(&answer, &prediction, &options));

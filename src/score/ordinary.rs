@@ -1,13 +1,16 @@
 //! The fast way through an ordinary predictions file: rows are read where they lie and judged as they come, no tree is built. What is not ordinary
 //! (a number for an id, a key twice, an absent option) is left to the reader in `file.rs`, which knows every problem and says it.
 
-use super::{Judged, Score, Verdict, judge, score_rows};
+use super::{Judged, Score, Tally, judge};
 use crate::data::mmau::without_mark;
 use crate::recipe::Rule;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
+
+/// Rows for which there is room from the start: those of MMAU's test-mini.
+const MANY: usize = 1000;
 
 /// A text that is borrowed from the file unless it has escapes.
 #[derive(Debug, serde::Deserialize)]
@@ -52,19 +55,11 @@ impl Ordinary<'_> {
     }
 }
 
-/// A row that has a verdict.
-struct Answered<'a> {
-    task: Text<'a>,
-    difficulty: Text<'a>,
-    sub_category: Option<Text<'a>>,
-    verdict: Verdict,
-}
-
-/// The rows of a file, judged; an error that nobody reads where something is not ordinary.
+/// The rows of a file, judged and counted; an error that nobody reads where something is not ordinary.
 struct Rows(Rule);
 
 impl<'de> DeserializeSeed<'de> for Rows {
-    type Value = (Vec<Answered<'de>>, u64);
+    type Value = (Tally, u64);
 
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Self::Value, D::Error> {
         reader.deserialize_seq(self)
@@ -72,14 +67,14 @@ impl<'de> DeserializeSeed<'de> for Rows {
 }
 
 impl<'de> Visitor<'de> for Rows {
-    type Value = (Vec<Answered<'de>>, u64);
+    type Value = (Tally, u64);
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str("an array of rows")
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<Self::Value, A::Error> {
-        let (mut seen, mut judged, mut missing) = (HashSet::new(), Vec::new(), 0);
+        let (mut seen, mut tally, mut missing) = (HashSet::with_capacity(MANY), Tally::default(), 0);
         while let Some(row) = rows.next_element::<Ordinary<'de>>()? {
             let whole = row.is_whole();
             if !whole || !seen.insert(row.id.0) {
@@ -90,29 +85,23 @@ impl<'de> Visitor<'de> for Rows {
                 continue;
             };
             let verdict = judge(self.0, &row.answer.0, &prediction.0, &row.choices);
-            judged.push(Answered {
-                task: row.task,
-                difficulty: row.difficulty,
-                sub_category: row.sub_category,
+            tally.count(&Judged {
+                task: row.task.as_ref(),
+                difficulty: row.difficulty.as_ref(),
+                sub_category: row.sub_category.as_ref().map_or("", Text::as_ref),
                 verdict,
             });
         }
-        Ok((judged, missing))
+        Ok((tally, missing))
     }
 }
 
 /// The score of an ordinary file; `None` where something in it is not.
 pub(super) fn score(bytes: &[u8], rule: Rule) -> Option<Score> {
     let mut reader = serde_json::Deserializer::from_str(std::str::from_utf8(without_mark(bytes)).ok()?);
-    let (judged, missing) = Rows(rule).deserialize(&mut reader).ok()?;
+    let (tally, missing) = Rows(rule).deserialize(&mut reader).ok()?;
     reader.end().ok()?;
-    let rows = judged.iter().map(|row| Judged {
-        task: row.task.as_ref(),
-        difficulty: row.difficulty.as_ref(),
-        sub_category: row.sub_category.as_ref().map_or("", Text::as_ref),
-        verdict: row.verdict,
-    });
-    (!judged.is_empty()).then(|| score_rows(rule, rows, missing))
+    (tally.whole.total > 0).then(|| tally.finish(rule, missing))
 }
 
 #[cfg(test)]
