@@ -15,21 +15,22 @@ mod work;
 
 use aqa_bench::error::{Context, Error, Result};
 use aqa_bench::model::guard;
+use aqa_bench::native::leave;
 use place::Place;
 use serde_json::{Value, json};
 use std::io::{BufRead, Write};
 use std::path::Path;
-use std::process::ExitCode;
 
-fn main() -> ExitCode {
+fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match run(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+    // As `aqa-bench-engine` ends.
+    leave(match run(&arguments) {
+        Ok(()) => 0,
         Err(e) => {
             eprintln!("error: {e}");
-            ExitCode::from(e.kind() as u8)
+            e.exit_code()
         }
-    }
+    })
 }
 
 fn run(arguments: &[String]) -> Result<()> {

@@ -271,21 +271,22 @@ impl DtypeArg {
 /// The program `aqa-bench`: parses the arguments, answers the command or starts the engine with it, prints an error once and
 /// returns its exit code.
 pub fn main() -> ExitCode {
-    leave(answer(Cli::parse().command))
+    ExitCode::from(code(answer(Cli::parse().command)))
 }
 
 /// The program `aqa-bench-engine`: the same for the commands that need libtorch. Only `aqa-bench` of the same build starts it.
 #[cfg(feature = "torch")]
-pub fn engine() -> ExitCode {
-    leave(start::by_the_front().and_then(|()| compute(Cli::parse().command)))
+pub fn engine() -> ! {
+    crate::native::leave(code(start::by_the_front().and_then(|()| compute(Cli::parse().command))))
 }
 
-fn leave(result: Result<()>) -> ExitCode {
+/// The exit code; an error is said.
+fn code(result: Result<()>) -> u8 {
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => 0,
         Err(e) => {
             say(format_args!("error: {e}"));
-            ExitCode::from(e.exit_code())
+            e.exit_code()
         }
     }
 }

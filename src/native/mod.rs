@@ -6,13 +6,25 @@ mod skinny;
 pub use attend::{Sight, attend};
 pub use skinny::{Part, linear as skinny_linear};
 
-use std::ffi::c_void;
+use std::ffi::{c_int, c_void};
+use std::io::Write;
 use tch::Device;
 
 unsafe extern "C" {
     fn aqa_on_threads(threads: i32, pieces: i64, piece: extern "C" fn(*mut c_void, i64), data: *mut c_void);
     fn aqa_grad_enabled() -> bool;
+    /// POSIX's.
+    fn _exit(code: c_int) -> !;
     fn aqa_device_memory(index: i32, used: *mut i64, held: *mut i64) -> bool;
+}
+
+/// Ends the process at once. What is left of its memory goes back as a whole, where libtorch's own leave-taking, object by object, takes 70 ms.
+/// Files are written and synced before; standard output is flushed here.
+pub fn leave(code: u8) -> ! {
+    // As at every end of a Rust program, nobody is left to tell.
+    let _ = std::io::stdout().flush();
+    // SAFETY: ends the process; nothing of it runs afterwards.
+    unsafe { _exit(c_int::from(code)) }
 }
 
 /// Whether operations on this thread are recorded for a backward pass.
