@@ -15,7 +15,7 @@ mod work;
 
 use aqa_bench::error::{Context, Error, Result};
 use aqa_bench::model::guard;
-use aqa_bench::native::leave;
+use aqa_bench::native::{keep_memory, leave};
 use place::Place;
 use serde_json::{Value, json};
 use std::io::{BufRead, Write};
@@ -23,7 +23,8 @@ use std::path::Path;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    // As `aqa-bench-engine` ends.
+    // As `aqa-bench-engine` begins and ends.
+    keep_memory();
     leave(match run(&arguments) {
         Ok(()) => 0,
         Err(e) => {

@@ -277,6 +277,7 @@ pub fn main() -> ExitCode {
 /// The program `aqa-bench-engine`: the same for the commands that need libtorch. Only `aqa-bench` of the same build starts it.
 #[cfg(feature = "torch")]
 pub fn engine() -> ! {
+    crate::native::keep_memory();
     crate::native::leave(code(start::by_the_front().and_then(|()| compute(Cli::parse().command))))
 }
 
