@@ -336,10 +336,10 @@ fn samples_that_are_not_those_of_the_predictions_are_refused() {
         assert!(!dir.path().join("p").exists());
         error.to_string()
     };
-    let first = "no sample of 1 questions that have a prediction, first held-out-0000";
+    let first = "no sample of 1 question that have a prediction, the first is held-out-0000";
     assert!(error(lines[1..].join("\n") + "\n").contains(first));
     let other = lines[0].replace("held-out-0000", "other") + "\n";
-    assert!(error(text.clone() + &other).contains("1 samples of questions without a prediction, first other"));
+    assert!(error(text.clone() + &other).contains("1 sample of questions without a prediction, the first is other"));
     assert!(error(text.clone() + "{\"id\": \"he").contains("samples.jsonl: its last line is cut off"));
     fs::remove_file(&at).unwrap();
     assert!(error(text.replace("\"verdict\":\"correct\"", "\"verdict\":\"wrong\"")).contains("score.json counts"));
@@ -423,12 +423,20 @@ fn clips_can_be_given_and_linked() {
     assert_eq!(page::write(&request).unwrap().clips, 11);
     assert_eq!(data(&out)["sets"][0]["questions"][0]["clip"], "../../../clips%20of%20mine%20%231/held-out-0000.wav");
     assert!(!out.join("clips").exists());
-    // In a folder of the folder, as public copies have them.
+    // In a folder of the folder: AVQA's reader looks there, and no other.
     fs::create_dir(moved.join("VGG10000")).unwrap();
     fs::rename(moved.join("held-out-0000.wav"), moved.join("VGG10000/held-out-0000.wav")).unwrap();
+    assert_eq!(page::write(&request).unwrap().clips, 10);
+    for folder in fs::read_dir(&run).unwrap().map(|e| e.unwrap().path()).filter(|p| p.join("eval.json").exists()) {
+        edit(&folder.join("eval.json"), |e| e["dataset_format"] = "avqa".into());
+    }
     assert_eq!(page::write(&request).unwrap().clips, 11);
     let below = "../../../clips%20of%20mine%20%231/VGG10000/held-out-0000.wav";
     assert_eq!(data(&out)["sets"][0]["questions"][0]["clip"], below);
+    fs::create_dir(moved.join("VGG20000")).unwrap();
+    fs::copy(moved.join("VGG10000/held-out-0000.wav"), moved.join("VGG20000/held-out-0000.wav")).unwrap();
+    let twice = page::write(&request).unwrap();
+    assert!(twice.clips == 10 && twice.in_words().contains("lies in VGG10000/ and VGG20000/"), "{twice:?}");
     let error = page::write(&Request { audio: &[dir.path().join("none")], ..request }).unwrap_err();
     assert_eq!(error.exit_code(), 4);
     assert!(error.to_string().contains("expected a folder of clips, found none there"), "{error}");

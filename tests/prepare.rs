@@ -213,7 +213,7 @@ fn what_is_wrong_with_lines_is_counted_by_its_key_and_said_with_its_place() {
     assert!(gone.ends_with("found none (the first would be y.flac or y_000003.wav)"), "{gone}");
     assert_eq!(
         error(&format!("{whole}\n{}", &whole[..40])),
-        "l: line 2: expected a JSON object of a question, found none at column 40 (the file ends early: was it copied in part?)"
+        "l: line 2: expected a JSON object of a question: EOF while parsing a string at column 40 (the file ends early: was it copied in part?)"
     );
     assert!(error(" ").contains("found an empty file"));
 }

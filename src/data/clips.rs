@@ -13,7 +13,7 @@ pub struct Clips {
     dir: PathBuf,
     own: HashSet<String>,
     /// Names of the folders that have a file of this name.
-    below: OnceLock<HashMap<String, BTreeSet<String>>>,
+    below: OnceLock<Result<HashMap<String, BTreeSet<String>>, String>>,
 }
 
 impl Clips {
@@ -34,7 +34,7 @@ impl Clips {
 
     /// A folder that nobody looks into: no clip is there, each should be in the folder itself.
     pub fn unread(dir: &Path) -> Self {
-        Self { dir: dir.to_owned(), own: HashSet::new(), below: HashMap::new().into() }
+        Self { dir: dir.to_owned(), own: HashSet::new(), below: Ok(HashMap::new()).into() }
     }
 
     /// Where the first of these names is that is there: in the folder itself, else in the folder `near` in it, else in the only one that has it.
@@ -65,18 +65,19 @@ impl Clips {
 
     /// What the folders in it have. Those whose name begins with `.` are passed over, such as the `.cache` that `hf download` leaves.
     fn below(&self) -> Result<&HashMap<String, BTreeSet<String>>, String> {
-        if let Some(below) = self.below.get() {
-            return Ok(below);
-        }
+        self.below.get_or_init(|| self.read_below()).as_ref().map_err(String::clone)
+    }
+
+    fn read_below(&self) -> Result<HashMap<String, BTreeSet<String>>, String> {
         let mut below = HashMap::<String, BTreeSet<String>>::new();
         let folders = names(&self.dir, FileType::is_dir).map_err(|e| e.to_string())?;
-        for folder in folders.iter().filter(|name| !name.starts_with('.')) {
+        for folder in folders.into_iter().filter(|name| !name.starts_with('.')).collect::<BTreeSet<_>>() {
             let way_out = "clips are looked for in it: make it readable, or move it away";
-            for name in file_names(&self.dir.join(folder)).map_err(|e| format!("{e} ({way_out})"))? {
+            for name in file_names(&self.dir.join(&folder)).map_err(|e| format!("{e} ({way_out})"))? {
                 below.entry(name).or_default().insert(folder.clone());
             }
         }
-        Ok(self.below.get_or_init(|| below))
+        Ok(below)
     }
 }
 

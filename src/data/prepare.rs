@@ -43,7 +43,7 @@ pub struct Prepared {
     pub kept: u64,
     /// Of these, clips named as R1-AQA names them: `ID_30.wav`.
     pub short_names: u64,
-    /// Of these, clips named as AVQA's extraction names them: `ID_000030.wav`.
+    /// Of these, clips named as AVQA's extraction names them: `ID_000030.wav`. What is left is named otherwise.
     pub long_names: u64,
     /// Names of the videos whose clip is not there, a time for each question.
     pub missing: Vec<String>,
@@ -66,7 +66,7 @@ pub struct Prepared {
 pub fn avqa(bytes: &[u8], name: &str, clips: &Clips) -> Result<Prepared> {
     let rows = rows(bytes, name)?;
     let (mut lines, mut ids) = (String::new(), String::new());
-    let (mut kept, mut long_names, mut first_missing) = (0, 0, None);
+    let (mut kept, mut short_names, mut long_names, mut first_missing) = (0, 0, 0, None);
     let (mut missing, mut dropped) = (Vec::new(), Dropped::new());
     let mut seen = HashMap::new();
     for Asked { place, row, line } in &rows {
@@ -86,7 +86,11 @@ pub fn avqa(bytes: &[u8], name: &str, clips: &Clips) -> Result<Prepared> {
         };
         let clip = clip.to_string_lossy();
         kept += 1;
-        long_names += u64::from(start(stem(&clip)).is_some());
+        match (start(stem(&clip)), stem(&clip).rsplit_once('_')) {
+            (Some(_), _) => long_names += 1,
+            (None, Some((_, second))) if second.parse::<u32>().is_ok() => short_names += 1,
+            _ => {}
+        }
         match line {
             Some(line) => lines.push_str(line),
             None => {
@@ -118,7 +122,7 @@ pub fn avqa(bytes: &[u8], name: &str, clips: &Clips) -> Result<Prepared> {
         git_blob,
         rows: rows.len() as u64,
         kept,
-        short_names: kept - long_names,
+        short_names,
         long_names,
         missing,
         dropped,
@@ -172,8 +176,9 @@ fn rows<'a>(bytes: &'a [u8], name: &str) -> Result<Vec<Asked<'a>>> {
             } else {
                 "is this R1-AQA's training file?"
             };
-            let found = format!("expected a JSON object of a question, found none at column {}", e.column());
-            Error::request(format!("{name}: {place}: {found} ({way_out})"))
+            // serde_json counts this line as the first.
+            let said = e.to_string().replace(" at line 1 column", " at column");
+            Error::request(format!("{name}: {place}: expected a JSON object of a question: {said} ({way_out})"))
         })?;
         Ok(Asked { place, row, line: Some(line) })
     };
@@ -274,8 +279,11 @@ impl Prepared {
         put(
             "kept",
             format!(
-                "{}, clips named as ID_30.wav {}, as ID_000030.wav {}",
-                self.kept, self.short_names, self.long_names
+                "{}, clips named as ID_30.wav {}, as ID_000030.wav {}, otherwise {}",
+                self.kept,
+                self.short_names,
+                self.long_names,
+                self.kept - self.short_names - self.long_names
             ),
         );
         let first = self.missing.first().map(|video| format!(", the first is that of {video}")).unwrap_or_default();

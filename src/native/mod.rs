@@ -19,7 +19,7 @@ unsafe extern "C" {
 }
 
 /// Has the C library keep freed memory of up to 1 GiB and take blocks below 32 MiB from it: by itself it gives the memory of a prefill back and takes it again,
-/// page by page, in each. Before anything is computed.
+/// page by page, in each. Before anything is computed; a user's own settings stay.
 #[cfg(target_env = "gnu")]
 pub fn keep_memory() {
     const TRIM_THRESHOLD: c_int = -1;
@@ -27,6 +27,10 @@ pub fn keep_memory() {
     unsafe extern "C" {
         /// glibc's.
         fn mallopt(parameter: c_int, value: c_int) -> c_int;
+    }
+    let own = ["MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES"];
+    if own.iter().any(|name| std::env::var_os(name).is_some()) {
+        return;
     }
     for (parameter, bytes) in [(TRIM_THRESHOLD, 1 << 30), (MMAP_THRESHOLD, 32 << 20)] {
         // SAFETY: sets a number of the allocator. Where it is not taken, all works as it did.

@@ -4,6 +4,7 @@ use super::load::Evaluation;
 use crate::artifact::{RunFolder, Sample, read};
 use crate::error::{Error, Result};
 use crate::score::Verdict;
+use crate::text::count;
 use indexmap::IndexMap;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -29,11 +30,15 @@ pub(super) fn samples(run: &Path, eval: &Evaluation) -> Result<Samples> {
     let predicted: BTreeSet<&str> = eval.predictions.iter().map(|row| row.id.as_str()).collect();
     let missing: Vec<&str> = predicted.iter().copied().filter(|id| !samples.contains_key(*id)).collect();
     if let Some(first) = missing.first() {
-        return Err(half(format!("no sample of {} questions that have a prediction, first {first}", missing.len())));
+        let questions = count(missing.len() as u64, "question");
+        return Err(half(format!("no sample of {questions} that have a prediction, the first is {first}")));
     }
     let others: Vec<&String> = samples.keys().filter(|id| !predicted.contains(id.as_str())).collect();
     match others.first() {
-        Some(first) => Err(half(format!("{} samples of questions without a prediction, first {first}", others.len()))),
+        Some(first) => {
+            let samples = count(others.len() as u64, "sample");
+            Err(half(format!("{samples} of questions without a prediction, the first is {first}")))
+        }
         None => Ok(samples),
     }
 }

@@ -7,7 +7,7 @@ pub use run::run;
 use crate::artifact::layout::StageFolder;
 use crate::artifact::{EvalRecord, FromFile, SCHEMA, write};
 use crate::data::identify::{Counted, counted};
-use crate::data::{Clips, Example, avqa, mmau, mmau_parquet};
+use crate::data::{Example, mmau, mmau_parquet};
 use crate::error::{Context, Error, Result};
 use crate::pins::Sha256;
 use crate::plan::Data;
@@ -19,7 +19,7 @@ use std::path::Path;
 /// The questions that predictions are held against.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Questions {
-    /// `mmau`, `avqa` or `synthetic`.
+    /// `mmau` or `mmau-parquet`.
     pub format: String,
     /// SHA-256 of the questions file, or of the version of MMAU whose rows it has.
     pub sha256: Sha256,
@@ -27,6 +27,13 @@ pub struct Questions {
     pub packed: Option<Sha256>,
     /// All of them, in the order of the file.
     pub all: Vec<Example>,
+}
+
+/// AVQA's questions where they are to be answered: predictions and tables need what they do not have.
+pub(crate) fn no_tasks(stage: &str, name: &str) -> Error {
+    let expected = "expected questions with task and difficulty, by which tables are made";
+    let way_out = "AVQA's are for training: evaluate on MMAU's, or on a synthetic set";
+    Error::request(format!("{stage}: data set {name}: {expected}, found AVQA's ({way_out})"))
 }
 
 impl Questions {
@@ -39,14 +46,10 @@ impl Questions {
         let (format, path) = match data {
             Data::Mmau { files, .. } => ("mmau", files.questions()?),
             Data::MmauParquet { file, .. } => ("mmau-parquet", file.path()?),
-            Data::Avqa { files, .. } => ("avqa", files.questions()?),
+            Data::Avqa { name, .. } => return Err(no_tasks("scores", name)),
             Data::Stage { .. } => return Err(made()),
         };
         let all = match data {
-            Data::Avqa { .. } => {
-                let bytes = std::fs::read(&path).inputs(|| format!("cannot read {}", path.display()))?;
-                avqa::from_slice(&bytes, &path.display().to_string(), &Clips::unread(Path::new("")))?
-            }
             Data::MmauParquet { .. } => mmau_parquet::load(&path, Path::new(""))?,
             _ => mmau::load(&path, Path::new(""))?,
         };

@@ -70,6 +70,9 @@ fn preflight(ctx: &Context<'_>, stage: &Stage) -> Result<()> {
             }
             train::check(train, &ctx.examples(data)?)
         }
+        Work::Evaluate { data: Data::Avqa { name, .. }, .. } | Work::Score { data: Data::Avqa { name, .. }, .. } => {
+            Err(scored::no_tasks(&stage.name, name))
+        }
         Work::Evaluate { eval, data, limit, .. } => {
             let examples = ctx.examples(data)?;
             evaluate::check(eval, &examples[..limit.unwrap_or(examples.len()).min(examples.len())])

@@ -110,10 +110,13 @@ fn listed(state: &Path) -> Result<Option<Vec<String>>> {
 /// All files of the count that the names of some of them give.
 fn numbered(names: &[String]) -> Result<Vec<String>, String> {
     let count = |name: &String| name.strip_prefix("data-")?.strip_suffix(".arrow")?.split_once("-of-")?.1.parse().ok();
-    let counts: BTreeSet<u64> = names.iter().filter_map(count).collect();
+    let counts: BTreeSet<u64> = names.iter().filter_map(count).filter(|n| (1..=99_999).contains(n)).collect();
     match counts.iter().copied().collect::<Vec<_>>()[..] {
         [whole] => Ok((0..whole).map(|i| format!("data-{i:05}-of-{whole:05}.arrow")).collect()),
-        [] => Err("expected Arrow files of the datasets library (data-00000-of-00001.arrow …), found none".to_owned()),
+        [] => {
+            let found = names.first().map_or("none".to_owned(), |other| format!("none so named, but {other}"));
+            Err(format!("expected Arrow files of the datasets library (data-00000-of-00001.arrow …), found {found}"))
+        }
         [one, other, ..] => Err(format!(
             "expected the files of one split, found some of {one} and some of {other} (move the others away)"
         )),

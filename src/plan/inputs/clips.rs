@@ -1,8 +1,8 @@
 //! The clips that the questions of a data set take.
 
 use super::Wanted;
-use crate::data::{avqa, mmau};
-use crate::error::Result;
+use crate::data::{Example, avqa, mmau};
+use crate::error::{Context, Result};
 use crate::pins::Sha256;
 use crate::plan::Plan;
 use crate::recipe::Files;
@@ -22,8 +22,11 @@ pub(crate) struct ClipsTaken {
 /// As the readers of the questions.
 pub(crate) fn taken(questions: &Path, dir: &Path, is_mmau: bool) -> Result<ClipsTaken> {
     let examples = if is_mmau { mmau::load(questions, dir)? } else { avqa::load(questions, dir)? };
-    let names = examples.iter().filter_map(|e| e.audio.strip_prefix(dir).ok());
-    let names = names.map(|name| name.to_string_lossy().into_owned()).collect::<BTreeSet<_>>();
+    let name = |e: &Example| {
+        let name = e.audio.strip_prefix(dir).internal(|| format!("{} is not in {}", e.audio.display(), dir.display()));
+        name.map(|name| name.to_string_lossy().into_owned())
+    };
+    let names = examples.iter().map(name).collect::<Result<BTreeSet<_>>>()?;
     let (there, missing) = names.into_iter().partition(|name| dir.join(name).is_file());
     Ok(ClipsTaken { there, missing })
 }

@@ -3,6 +3,7 @@
 use crate::artifact::{Manifest, RunFolder, Sample, StageState, read};
 use crate::error::{Context, Error, Result};
 use crate::pins::Sha256;
+use crate::report::recorded::samples;
 use crate::report::{load, portable};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -103,13 +104,8 @@ impl Gathered {
             self.copy(name("score.json"), &at.score())?;
         }
         if eval.record.file.is_none() {
-            let lines = read::samples(&at)?;
-            if lines.dropped > 0 {
-                let half = "its last line is cut off: the run folder is half written";
-                return Err(Error::inputs(format!("{}: {half}", at.samples().display())));
-            }
             let mut text = Vec::new();
-            for sample in lines.rows {
+            for sample in samples(folder.root(), eval)?.into_values() {
                 let sample = Sample { error: sample.error.as_deref().map(portable::without_paths), ..sample };
                 serde_json::to_writer(&mut text, &sample).internal(|| "cannot write a sample".into())?;
                 text.push(b'\n');

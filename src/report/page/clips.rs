@@ -45,12 +45,13 @@ pub(super) fn place(runs: &[Run], request: &Request<'_>, staging: &Staging, data
     let mut missing = Vec::new();
     for (number, set) in data.sets.iter_mut().enumerate() {
         let folders: Vec<PathBuf> = made(runs, set)?.into_iter().chain(request.audio.iter().cloned()).collect();
-        let read: Vec<data::Clips> = folders.iter().map(|dir| data::Clips::of(dir)).collect::<Result<_>>()?;
+        let below = if set.format == "avqa" { request.audio } else { &[] };
+        let below: Vec<data::Clips> = below.iter().map(|dir| data::Clips::of(dir)).collect::<Result<_>>()?;
+        let mut unclear = None;
         let mut progress = Progress::start(&format!("clips of {}", set.name), 0, set.questions.len() as u64);
         for (done, question) in set.questions.iter_mut().enumerate() {
-            let name = [question.audio.clone()];
-            let found = read.iter().find_map(|clips| clips.find(&name, None).transpose()).transpose();
-            if let Some(path) = found.map_err(Error::inputs)? {
+            let found = folders.iter().map(|f| f.join(&question.audio)).find(|path| path.is_file());
+            if let Some(path) = found.or_else(|| search(&below, &question.audio, &mut unclear)) {
                 let below = match &home {
                     None => {
                         let below = format!("clips/{}/{}", number + 1, question.audio);
@@ -64,12 +65,23 @@ pub(super) fn place(runs: &[Run], request: &Request<'_>, staging: &Staging, data
             progress.at(done as u64 + 1, "");
         }
         progress.clear();
-        missing.extend(gone(set, &folders));
+        missing.extend(gone(set, &folders, unclear));
     }
     Ok(missing)
 }
 
-fn gone(set: &Set, folders: &[PathBuf]) -> Option<Gone> {
+/// A clip in the folders of these folders, where AVQA's reader looks too. `unclear` keeps the first reason why one that may be there was not taken.
+fn search(below: &[data::Clips], name: &str, unclear: &mut Option<String>) -> Option<PathBuf> {
+    below.iter().find_map(|clips| match clips.find(&[name.to_owned()], None) {
+        Ok(found) => found,
+        Err(what) => {
+            unclear.get_or_insert(what);
+            None
+        }
+    })
+}
+
+fn gone(set: &Set, folders: &[PathBuf], unclear: Option<String>) -> Option<Gone> {
     let gone: Vec<&str> = set.questions.iter().filter(|q| q.clip.is_none()).map(|q| q.audio.as_str()).collect();
     let (first, of, name) = (gone.first()?, set.questions.len(), &set.name);
     let what = format!("{} of {of} of {name} not there, the first is {first}", count(gone.len() as u64, "clip"));
@@ -79,6 +91,7 @@ fn gone(set: &Set, folders: &[PathBuf]) -> Option<Gone> {
     } else {
         format!("looked in {}", looked.join(", "))
     };
+    let way_out = unclear.into_iter().fold(way_out, |way_out, what| format!("{way_out}; {what}"));
     Some(Gone { what, way_out })
 }
 
