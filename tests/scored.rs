@@ -346,3 +346,14 @@ fn files_are_grouped_as_evaluations_are() {
     let table = world.call("reproduce", &[]).succeeds();
     assert!(table.contains("Both has no rows of mean and spread: 1 predictions of Ours are missing"), "{table}");
 }
+
+/// AVQA's questions have nothing that a table could be made by.
+#[test]
+fn files_on_avqa_are_refused_before_anything_is_scored() {
+    let world = World::new();
+    let recipe = fs::read_to_string(world.at("files.yaml")).unwrap().replace("format: mmau", "format: avqa");
+    fs::write(world.at("files.yaml"), recipe).unwrap();
+    let error = world.call("reproduce", &[]).fails(2);
+    assert!(error.contains("data set made: expected questions with task and difficulty"), "{error}");
+    assert!(!world.at("run").join("report").exists());
+}
