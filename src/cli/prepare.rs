@@ -7,6 +7,7 @@ use crate::data::{self, Clips, prepare};
 use crate::error::{Context, Error, Result};
 use crate::fetch;
 use clap::{Args, Subcommand};
+use serde::Serialize;
 use std::path::{Path, PathBuf};
 
 /// What is prepared.
@@ -26,12 +27,8 @@ pub(super) struct AvqaArgs {
     /// The folder of clips, or of folders of clips, named VIDEO_30.wav (as R1-AQA does) or VIDEO_000030.wav (as AVQA does)
     #[arg(long, value_name = "DIR")]
     audio: PathBuf,
-    /// Where to write the lines
-    #[arg(long, value_name = "FILE.jsonl")]
-    out: PathBuf,
-    /// How to print what was kept and what was not
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    #[command(flatten)]
+    lines: Lines,
 }
 
 #[derive(Debug, Args)]
@@ -42,12 +39,30 @@ pub(super) struct ArrowArgs {
     /// Where the clips go: a folder that is made, or that has some of them already
     #[arg(long, value_name = "DIR")]
     audio: PathBuf,
+    #[command(flatten)]
+    lines: Lines,
+}
+
+/// What every preparation leaves.
+#[derive(Debug, Args)]
+struct Lines {
     /// Where to write the lines
     #[arg(long, value_name = "FILE.jsonl")]
     out: PathBuf,
     /// How to print what was kept and what was not
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+}
+
+impl Lines {
+    /// Writes the lines, and prints what became of every row; `to_text` takes the file's name.
+    fn write(&self, lines: &str, made: &impl Serialize, to_text: impl FnOnce(&str) -> String) -> Result<()> {
+        keep("--out", "other lines", &self.out, lines.as_bytes())?;
+        match self.format {
+            Format::Text => print(&to_text(&self.out.display().to_string())),
+            Format::Json => print(&pretty(made)?),
+        }
+    }
 }
 
 pub(super) fn run(what: &What) -> Result<()> {
@@ -63,11 +78,7 @@ fn avqa_arrow(args: &ArrowArgs) -> Result<()> {
     let taken = data::avqa_arrow::take(&split, &mut |name, bytes| {
         keep("--audio", "another clip", &args.audio.join(name), bytes)
     })?;
-    keep("--out", "other lines", &args.out, taken.lines.as_bytes())?;
-    match args.format {
-        Format::Text => print(&taken.to_text(&args.out.display().to_string(), &args.audio.display().to_string())),
-        Format::Json => print(&pretty(&taken)?),
-    }
+    args.lines.write(&taken.lines, &taken, |out| taken.to_text(out, &args.audio.display().to_string()))
 }
 
 /// Errs when so many bytes do not fit into a folder. The files in it count as clips of a run that was stopped.
@@ -81,11 +92,7 @@ fn avqa(args: &AvqaArgs) -> Result<()> {
     let name = args.questions.display().to_string();
     let bytes = std::fs::read(&args.questions).inputs(|| format!("cannot read {name}"))?;
     let prepared = prepare::avqa(&bytes, &name, &Clips::of(&args.audio)?)?;
-    keep("--out", "other lines", &args.out, prepared.lines.as_bytes())?;
-    match args.format {
-        Format::Text => print(&prepared.to_text(&args.out.display().to_string())),
-        Format::Json => print(&pretty(&prepared)?),
-    }
+    args.lines.write(&prepared.lines, &prepared, |out| prepared.to_text(out))
 }
 
 /// Writes a file that is not there yet, or is there with these bytes; `other` says what it may hold else.

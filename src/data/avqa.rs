@@ -22,13 +22,22 @@ use std::path::{Path, PathBuf};
 /// The file or the folder cannot be read (exit code 4); lines that are not such rows, or whose clip lies in two folders: every problem as
 /// `file: line N: key: …` (exit code 2). As [`kept`].
 pub fn load(file: &Path, audio_dir: &Path) -> Result<Vec<Example>> {
+    load_and_kept(file, audio_dir).map(|(examples, _)| examples)
+}
+
+/// [`load`] and [`kept`] in one reading.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_and_kept(file: &Path, audio_dir: &Path) -> Result<(Vec<Example>, Option<Prepared>)> {
     let name = file.display().to_string();
     let bytes = std::fs::read(file).inputs(|| format!("cannot read {name}"))?;
     let clips = Clips::of(audio_dir)?;
-    match prepare::is_lines(&bytes) {
-        true => from_slice(&bytes, &name, &clips),
-        false => from_slice(prepare::avqa(&bytes, &name, &clips)?.lines.as_bytes(), &name, &clips),
+    if prepare::is_lines(&bytes) {
+        return Ok((from_slice(&bytes, &name, &clips)?, None));
     }
+    let prepared = prepare::avqa(&bytes, &name, &clips)?;
+    Ok((from_slice(prepared.lines.as_bytes(), &name, &clips)?, Some(prepared)))
 }
 
 /// What AVQA's own file keeps beside these clips; `None` for R1-AQA's lines, of which nothing is left out.

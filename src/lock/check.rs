@@ -13,17 +13,17 @@ const SHOWN: usize = 20;
 
 /// What the questions of a data set take otherwise than when the lock was made.
 fn questions(plan: &Plan, what: &str, locked: &Locked) -> Result<Vec<String>> {
+    let Some(taken) = plan.clips_taken(what)? else { return Ok(Vec::new()) };
     let mut problems = Vec::new();
-    if let (Some(expected), Some(found)) = (&locked.kept_ids, plan.kept_ids(what)?)
-        && *expected != found
+    if let (Some(expected), Some(kept)) = (&locked.kept_ids, &taken.kept)
+        && *expected != kept.kept_ids
     {
+        let found = &kept.kept_ids;
         problems.push(format!(
             "{what}: the lock keeps the questions of ids sha256 {expected}, the clips that are there those of {found}"
         ));
     }
-    if let Some(taken) = plan.clips_taken(what)? {
-        problems.extend(others(what, locked, &taken.there));
-    }
+    problems.extend(others(what, locked, &taken.there));
     Ok(problems)
 }
 

@@ -1,7 +1,7 @@
 //! Making a lock: everything is resolved to hashes. Weights on the hub are taken from its list of files, without a download; everything else is fetched.
 
 use super::{FilePin, Lock, Locked, SCHEMA};
-use crate::data::{avqa, file_names, mmau};
+use crate::data::{file_names, mmau};
 use crate::error::{Context, Error, Result};
 use crate::fetch::Fetcher;
 use crate::pins::{Pin, Sha256};
@@ -127,12 +127,12 @@ fn single(remote: Option<Remote>, from: &Source, pin: Option<Pin>, fetcher: &Fet
 fn clips(files: &Files, is_mmau: bool, fetcher: &Fetcher) -> Result<Locked> {
     let (dir, mut locked) = got(Remote::clips(files)?, &files.audio, fetcher)?;
     let (questions, _) = got(Remote::questions(files)?, &files.file, fetcher)?;
-    if let Some(kept) = if is_mmau { None } else { avqa::kept(&questions, &dir)? } {
+    let ClipsTaken { there, missing, kept } = taken(&questions, &dir, is_mmau)?;
+    if let Some(kept) = kept {
         say(kept.in_words());
         locked.missing = kept.missing.len() as u64;
         locked.kept_ids = Some(kept.kept_ids);
     }
-    let ClipsTaken { there, missing } = taken(&questions, &dir, is_mmau)?;
     locked.missing += missing.len() as u64;
     if let Some(first) = missing.first() {
         say(format_args!(

@@ -31,11 +31,8 @@ impl Token<'_> {
 
     /// An order in which tokens that are the same stand at the same place.
     fn order(&self, other: &Self) -> Ordering {
-        let rest = |token: &Self| token.rest.iter().map(u8::to_ascii_lowercase).collect::<Vec<_>>();
-        self.head.cmp(&other.head).then_with(|| match (self.rest, other.rest) {
-            ([], []) => Ordering::Equal,
-            _ => rest(self).cmp(&rest(other)),
-        })
+        let [own, others] = [self, other].map(|token| token.rest.iter().map(u8::to_ascii_lowercase));
+        self.head.cmp(&other.head).then_with(|| own.cmp(others))
     }
 }
 
