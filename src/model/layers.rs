@@ -248,7 +248,8 @@ mod tests {
 
     #[test]
     fn a_norm_in_one_kernel_is_the_norm_but_for_a_rounding() {
-        for (kind, within) in [(Kind::Double, 1e-12), (Kind::Float, 1e-6), (Kind::BFloat16, 1.0 / 128.0)] {
+        // In bfloat16 one rounding is 2^-8 at most: the one of the kernel, and the two of `forward`, with a little for float32.
+        for (kind, within) in [(Kind::Double, 1e-12), (Kind::Float, 1e-6), (Kind::BFloat16, 3.1 / 256.0)] {
             let norm = RmsNorm { weight: random(&[64], kind), eps: 1e-6 };
             let x = random(&[5, 1, 64], kind);
             let (one, wanted) = (norm.in_one(&x), norm.forward(&x));
