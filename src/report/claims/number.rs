@@ -79,7 +79,8 @@ impl Printed {
                 let cut = 10u64.pow(self.decimals - decimals);
                 self.units.is_multiple_of(cut).then_some(Self { units: self.units / cut, decimals })
             });
-            let rounded = |p: Self| p.near(total).find(|&c| p.reads(c, total) == Some(Reading::Rounded));
+            let is_rounding = |reading| matches!(reading, Reading::Rounded | Reading::HalfUp | Reading::HalfEven);
+            let rounded = |p: Self| p.near(total).find(|&c| p.reads(c, total).is_some_and(is_rounding));
             let correct = { shorter }.find_map(rounded)?;
             Some(Count { correct, reading: Reading::FewerDigits })
         })
@@ -159,6 +160,9 @@ mod tests {
         assert_eq!(count("37", 8), Some((3, Reading::CutOff)));
         // MMAU's script rounds 1/16 = 6.25 % to one decimal as Python does.
         assert_eq!(count("6.2", 16), Some((1, Reading::HalfEven)));
+        // 53/80 is 66.25 %: half way between the two texts of one decimal, filled up.
+        assert_eq!(count("66.20", 80), Some((53, Reading::FewerDigits)));
+        assert_eq!(count("66.30", 80), Some((53, Reading::FewerDigits)));
     }
 
     proptest! {
@@ -186,11 +190,11 @@ mod tests {
         #[test]
         fn no_count_is_found_for_what_no_count_gives(units in 0u64..=10_000, total in 1u64..400) {
             let text = format!("{}.{:02}", units / 100, units % 100);
-            // Every count by the definition: rounded (ties either way) or cut off at two decimals, rounded (ties to even) at one or none.
+            // Every count by the definition: rounded (ties either way) or cut off at two decimals, rounded (ties either way) at one or none.
             let some = (0..=total).any(|k| {
                 let shorter = |power: u64| {
                     let (share, text, half) = (2 * k * 10_000, 2 * units * total, power * total);
-                    units.is_multiple_of(power) && (share.abs_diff(text) < half || (share.abs_diff(text) == half && (units / power).is_multiple_of(2)))
+                    units.is_multiple_of(power) && share.abs_diff(text) <= half
                 };
                 let (down, rest) = (k * 10_000 / total, k * 10_000 % total);
                 units == down || (2 * rest >= total && units == down + 1) || shorter(10) || shorter(100)
