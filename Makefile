@@ -56,6 +56,10 @@ gpu-programs: libtorch ## the programs that scripts/gpu-check.sh takes to a CUDA
 parity-fixtures: ## make the parity fixtures anew with the reference stack (needs network for PyPI); reports any change
 	scripts/parity-fixtures.sh
 
+.PHONY: properties
+properties: cargo ## the tests without libtorch, their properties drawn anew: 10 000 cases where one is quick (PROPTEST_CASES, PROPTEST_RNG_SEED)
+	PROPTEST_CASES=$${PROPTEST_CASES:-10000} INSTA_UPDATE=no cargo test --locked --no-default-features --no-fail-fast
+
 .PHONY: mutations
 mutations: libtorch ## break what decides the number, a place at a time: each break must make a test fail
 	scripts/mutations.py

@@ -190,11 +190,12 @@ mod tests {
         #[test]
         fn no_count_is_found_for_what_no_count_gives(units in 0u64..=10_000, total in 1u64..400) {
             let text = format!("{}.{:02}", units / 100, units % 100);
-            // Every count by the definition: rounded (ties either way) or cut off at two decimals, rounded (ties either way) at one or none.
+            // Every count by the definition: rounded (ties either way) or cut off at two decimals, rounded (ties up, or to even) at one or none.
             let some = (0..=total).any(|k| {
                 let shorter = |power: u64| {
                     let (share, text, half) = (2 * k * 10_000, 2 * units * total, power * total);
-                    units.is_multiple_of(power) && share.abs_diff(text) <= half
+                    let tie = share < text || (units / power).is_multiple_of(2);
+                    units.is_multiple_of(power) && (share.abs_diff(text) < half || (share.abs_diff(text) == half && tie))
                 };
                 let (down, rest) = (k * 10_000 / total, k * 10_000 % total);
                 units == down || (2 * rest >= total && units == down + 1) || shorter(10) || shorter(100)
