@@ -31,7 +31,7 @@ fn native() {
             kernel
                 .file("src/native/skinny.cpp")
                 .file("src/native/attend.cpp")
-                .define(&format!("SKINNY_{}", set.to_uppercase()), None);
+                .define(&format!("AQA_{}", set.to_uppercase()), None);
             flags.iter().for_each(|flag| _ = kernel.flag(flag));
             kernel.compile(&format!("aqa_kernels_{set}"));
             link(&format!("aqa_kernels_{set}"));

@@ -23,7 +23,7 @@ struct Call {
     keys: *const *const f32,
     values: *const *const f32,
     own: i64,
-    /// Room for [`BLOCK`] x (positions + own).
+    /// Room for n or [`BLOCK`] x (positions + own), the less.
     scores: *mut f32,
     /// `[n, d]`.
     out: *mut f32,
@@ -114,7 +114,7 @@ pub fn attend(q: &Tensor, sight: &Sight<'_>) -> Option<Tensor> {
         let n = places.len();
         let mut queries = vec![0f32; n * d as usize];
         let mut outputs = vec![0f32; n * d as usize];
-        let mut scores = vec![0f32; (BLOCK * (positions + own_positions)) as usize];
+        let mut scores = vec![0f32; BLOCK.min(n as i64) as usize * (positions + own_positions) as usize];
         // SAFETY: every offset lies inside the tensors whose sizes were read above.
         unsafe {
             for (query, &(_, place)) in queries.chunks_exact_mut(d as usize).zip(&places) {

@@ -2,54 +2,14 @@
 //
 // A matrix product of one to a few rows reads every weight once and uses it once a row: what it costs is reading the weights. A general product packs
 // its operands first and reaches a quarter of the memory's speed here. This one streams rows of W as they lie in memory, several at a time, against all
-// rows of x, which stay in the cache. Every sum runs over k in the same order whatever the number of rows or threads: a row's result does not depend
-// on its batch.
+// rows of x, which stay in the cache, and asks for what comes 8 KB later. Every sum runs over k in the same order whatever the number of rows or threads: a row's result does not depend on its batch.
 
-#include <cstdint>
-#include <cstring>
-
-#if defined(SKINNY_AVX512)
-#define LANES 16
-#define NAME aqa_skinny_rows_avx512
-#elif defined(SKINNY_AVX2)
-#define LANES 8
-#define NAME aqa_skinny_rows_avx2
-#else
-#error "an instruction set must be named"
-#endif
+#include "lanes.h"
 
 namespace {
 
-typedef float Lanes __attribute__((vector_size(LANES * sizeof(float))));
-
-inline Lanes load(const float *p) {
-  Lanes v;
-  std::memcpy(&v, p, sizeof v);
-  return v;
-}
-
-typedef float Eight __attribute__((vector_size(32)));
-typedef float Four __attribute__((vector_size(16)));
-
-// The two halves of a vector, added.
-template <typename Half, typename Whole>
-inline Half halves(const Whole &v) {
-  Half low, high;
-  std::memcpy(&low, &v, sizeof low);
-  std::memcpy(&high, reinterpret_cast<const char *>(&v) + sizeof low, sizeof high);
-  return low + high;
-}
-
-// The same tree whatever the caller: halves added until one number is left.
-inline float sum(const Lanes &v) {
-#if LANES == 16
-  Four four = halves<Four>(halves<Eight>(v));
-#else
-  Four four = halves<Four>(v);
-#endif
-  four += __builtin_shufflevector(four, four, 2, 3, 0, 1);
-  return four[0] + four[1];
-}
+// How far behind the weights that are read others are asked for, in floats.
+constexpr int64_t AHEAD = 2048;
 
 // R rows of W against M rows of x.
 template <int R, int M>
@@ -60,8 +20,7 @@ inline void tile(const float *x, int64_t k, const float *w, const float *bias, f
     Lanes weights[R];
     for (int r = 0; r < R; ++r) {
       weights[r] = load(w + r * k + i);
-      // The next tile's rows; behind the last one a prefetch does nothing.
-      __builtin_prefetch(w + (r + R) * k + i);
+      soon(w + r * k + i + AHEAD);
     }
     for (int m = 0; m < M; ++m) {
       const Lanes value = load(x + m * k + i);
@@ -88,7 +47,7 @@ inline void rows(const float *x, int64_t m, int64_t k, const float *w, const flo
 }  // namespace
 
 // `count` rows of `w` [count, k] against `x` [m, k], to columns of `y` with `y_stride` values a row.
-extern "C" void NAME(const float *x, int64_t m, int64_t k, const float *w, const float *bias, int64_t count, float *y, int64_t y_stride) {
+extern "C" void LANED(aqa_skinny_rows)(const float *x, int64_t m, int64_t k, const float *w, const float *bias, int64_t count, float *y, int64_t y_stride) {
   constexpr int R = LANES == 16 ? 3 : 1;  // sums of R x 8 vectors stay in the registers
   int64_t r = 0;
   if (m <= 2) {
