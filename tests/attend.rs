@@ -1,7 +1,7 @@
 //! The kernel of a decode step's attention against its formula in float64, and what it promises beside being right.
 #![cfg(feature = "torch")]
 
-use aqa_bench::native::{Sight, attend};
+use aqa_bench::native::{Sight, all_instructions, attend, with_instructions};
 use tch::{Device, Kind, Tensor};
 
 /// Two questions, the second one's prompt padded, with so many completions each.
@@ -67,6 +67,12 @@ impl Made {
 /// Heads of all widths that the kernels take; prompts shorter than a vector and longer; every path by the number of rows; queries that share keys.
 #[test]
 fn it_is_the_formula_and_a_row_depends_on_no_other() {
+    let sets = all_instructions();
+    assert!(!sets.is_empty(), "this machine has no kernel: nothing would be tested");
+    sets.into_iter().for_each(|set| with_instructions(set, check));
+}
+
+fn check() {
     for (heads, kv, d) in [(2, 2, 16), (4, 2, 24), (2, 1, 64), (3, 3, 128)] {
         for (positions, filled) in [(1, 1), (5, 2), (37, 1), (70, 19)] {
             for rows in [[1, 2], [8, 3], [15, 5]] {

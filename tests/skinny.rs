@@ -1,7 +1,7 @@
 //! The kernel for a few rows against libtorch's product in float64, and what it promises beside being right.
 #![cfg(feature = "torch")]
 
-use aqa_bench::native::{Part, skinny_linear};
+use aqa_bench::native::{Part, all_instructions, skinny_linear, with_instructions};
 use tch::{Device, Kind, Tensor, no_grad};
 
 fn random(shape: &[i64]) -> Tensor {
@@ -17,6 +17,17 @@ fn off(found: &Tensor, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> f6
 /// Widths with and without a rest behind the vectors and the tiles, every number of rows up to beyond the largest tile.
 #[test]
 fn it_equals_the_general_product() {
+    of_every_set(equals_the_general_product);
+}
+
+/// With the kernels of every set of instructions that this machine has.
+fn of_every_set(check: fn()) {
+    let sets = all_instructions();
+    assert!(!sets.is_empty(), "this machine has no kernel: nothing would be tested");
+    sets.into_iter().for_each(|set| with_instructions(set, check));
+}
+
+fn equals_the_general_product() {
     for (out, of) in [(1, 1), (3, 15), (48, 64), (50, 100), (97, 1408), (512, 513)] {
         let (weight, other, bias) = (random(&[out, of]), random(&[out + 5, of]), random(&[out]));
         for m in 1..=19 {
@@ -33,6 +44,10 @@ fn it_equals_the_general_product() {
 
 #[test]
 fn a_row_depends_on_nothing_beside_it_nor_on_the_number_of_threads() {
+    of_every_set(depends_on_nothing_beside_it);
+}
+
+fn depends_on_nothing_beside_it() {
     let (x, weight) = (random(&[13, 300]), random(&[201, 300]));
     let run = |x: &Tensor| skinny_linear(x, &[Part { weight: &weight, bias: None }]).expect("the kernel");
     let all = run(&x);

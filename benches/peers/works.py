@@ -27,7 +27,7 @@ WORKS = [
     Work("prefill-1", "prefill to first token, 10 s, batch 1", "ask", 9, (1.7,), {"work": "prefill", "batch": 1}),
     Work("prefill-8", "prefill to first token, 10 s, batch 8", "ask", 5, (1.5,), {"work": "prefill", "batch": 8}),
     Work("decode-1", "decode step, batch 1, cache of 323 to 355", "ask", 7, (1.25, 2), {"work": "decode", "batch": 1, "new_tokens": 32}),
-    Work("decode-8", "decode step, batch 8, cache of 323 to 355", "ask", 5, (1.4, 2), {"work": "decode", "batch": 8, "new_tokens": 32}),
+    Work("decode-8", "decode step, batch 8, cache of 323 to 355", "ask", 9, (1.4, 2), {"work": "decode", "batch": 8, "new_tokens": 32}),
     Work("evaluate", "evaluation of 50 clips of 10 s from WAV files, batch 8, 32 new tokens each", "ask", 3, (1.5,),
          {"work": "evaluate", "clips": 50, "batch": 8, "new_tokens": 32}, 50),
     Work("log-mel", "log-mel of a 10 s clip, one", "ask", 31, (3,), {"work": "log-mel"}),

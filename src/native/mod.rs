@@ -6,8 +6,10 @@ mod skinny;
 pub use attend::{Sight, attend};
 pub use skinny::{Part, linear as skinny_linear};
 
+use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::io::Write;
+use std::sync::OnceLock;
 use tch::Device;
 
 unsafe extern "C" {
@@ -76,18 +78,45 @@ pub fn device_memory(device: Device) -> Option<DeviceMemory> {
 }
 
 /// Sets of instructions that the kernels are compiled for; AVX-512 machines have both.
-enum Instructions {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Instructions {
+    /// Vectors of 512 bits.
     Avx512,
+    /// Vectors of 256 bits, and products that are added at once.
     Avx2,
 }
 
-/// The best set that this machine has.
-#[cfg(target_arch = "x86_64")]
-fn instructions() -> Option<Instructions> {
-    if is_x86_feature_detected!("avx512f") {
-        return Some(Instructions::Avx512);
+thread_local! {
+    static CHOSEN: Cell<Option<Instructions>> = const { Cell::new(None) };
+}
+
+/// The sets that this machine has, the best first.
+pub fn all_instructions() -> Vec<Instructions> {
+    let mut found = Vec::new();
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512f") {
+            found.push(Instructions::Avx512);
+        }
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            found.push(Instructions::Avx2);
+        }
     }
-    (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Instructions::Avx2)
+    found
+}
+
+/// Runs `work` with the kernels of one set, those that this thread calls: tests hold the kernels of other machines to the same.
+pub fn with_instructions<T>(set: Instructions, work: impl FnOnce() -> T) -> T {
+    let before = CHOSEN.replace(Some(set));
+    let done = work();
+    CHOSEN.set(before);
+    done
+}
+
+/// The set whose kernels are called.
+fn instructions() -> Option<Instructions> {
+    static BEST: OnceLock<Option<Instructions>> = OnceLock::new();
+    CHOSEN.get().or_else(|| *BEST.get_or_init(|| all_instructions().first().copied()))
 }
 
 /// Runs `piece(0)` to `piece(pieces - 1)` on libtorch's threads, in any order.
