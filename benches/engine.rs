@@ -7,7 +7,7 @@ use aqa_bench::model::Qwen2Audio;
 use aqa_bench::model::kv_cache::KvCache;
 use aqa_bench::model::mask::LeftPadded;
 use aqa_bench::model::params::Params;
-use aqa_bench::native::{Part, skinny_linear};
+use aqa_bench::native::{Part, Sight, attend, skinny_linear};
 use aqa_bench::recipe::{Dtype, Numerics, Optimizer};
 use aqa_bench::sampling::Filters;
 use aqa_bench::seeds::Key;
@@ -114,7 +114,7 @@ fn products(c: &mut Criterion) {
     let weights: Vec<&Tensor> =
         params.iter().filter(|(n, _)| n.starts_with("language_model") && linear(n)).map(|(_, t)| t).collect();
     let mut group = c.benchmark_group("products of a decode step");
-    for batch in [1, 8, 16, 32] {
+    for batch in [1, 4, 8, 16, 32] {
         let inputs: Vec<Tensor> =
             weights.iter().map(|w| Tensor::rand([batch, w.size()[1]], (tch::Kind::Float, Device::Cpu))).collect();
         group.bench_function(format!("few rows/batch {batch}"), |b| {
@@ -128,6 +128,32 @@ fn products(c: &mut Criterion) {
             b.iter(|| {
                 for (x, weight) in inputs.iter().zip(&weights) {
                     let _ = black_box(x.linear(weight, None::<&Tensor>));
+                }
+            });
+        });
+    }
+}
+
+/// The attention of a decode step alone, in all layers of the shape: prompts of 323 positions, 16 or 125 positions of each completion's own.
+fn attention(c: &mut Criterion) {
+    tch::set_num_threads(THREADS);
+    let TextConfig { num_attention_heads: heads, num_hidden_layers: layers, hidden_size, .. } = mini().text;
+    let (d, length) = (hidden_size / heads, 323);
+    let random = |shape: [i64; 4]| Tensor::randn(shape, (tch::Kind::Float, Device::Cpu));
+    let mut group = c.benchmark_group("attention of a decode step");
+    for (questions, completions, own) in [(1, 1, 16), (8, 1, 16), (8, 1, 125), (1, 8, 16), (1, 8, 125)] {
+        let rows = questions * completions;
+        let q = random([rows, heads, 1, d]);
+        let prompt = || (random([questions, heads, d, length]), random([questions, heads, length, d]));
+        let mine = || (random([rows, heads, own, d]), random([rows, heads, own, d]));
+        let layers: Vec<_> = (0..layers).map(|_| (prompt(), mine())).collect();
+        let (pads, starts) =
+            (vec![0; questions as usize], (0..=rows).step_by(completions as usize).collect::<Vec<_>>());
+        group.bench_function(format!("{questions} questions, {completions} completions, {own} positions"), |b| {
+            b.iter(|| {
+                for ((prompt_keys, prompt_values), (keys, values)) in &layers {
+                    let (pads, starts) = (&pads[..], &starts[..]);
+                    black_box(attend(&q, &Sight { prompt_keys, prompt_values, pads, starts, keys, values, own }));
                 }
             });
         });
@@ -209,5 +235,5 @@ fn backward_free(policy: &Qwen2Audio) {
     }
 }
 
-criterion_group!(benches, products, inference, training);
+criterion_group!(benches, products, attention, inference, training);
 criterion_main!(benches);

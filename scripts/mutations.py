@@ -67,6 +67,8 @@ MUTATIONS = {
         [("(norm + 1e-6)).min(1.0)", "(norm + 1e-2)).min(1.0)")],
         ["parity_train"],
     ),
+    "attended-vector": ("src/native/attend.cpp", [("if (j + LANES <= to) vector_scores", "if (j + LANES < to) vector_scores")], ["attend"]),
+    "attended-padding": ("src/native/attend.cpp", [("1.0f / soften(row, pads, width)", "1.0f / soften(row, 0, width)")], ["attend"]),
     "bfloat16-sums": ("src/train/optimizer.rs", [("sum.g_add_(grad)", "sum.g_add_(&(grad * 0.5))")], ["parity_numerics"]),
 }
 

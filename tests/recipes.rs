@@ -61,7 +61,7 @@ fn the_papers_recipe_says_what_the_reference_says() {
     }
     let Dataset::Avqa(avqa) = &recipe.data["avqa"] else { panic!() };
     assert!(avqa.sha256.is_none() && avqa.git_blob.is_some());
-    assert_eq!(avqa.audio, Source::Path("recipes/../inputs/avqa/audios".into()));
+    assert_eq!(avqa.audio, Source::Path("inputs/avqa/audios".into()));
 }
 
 #[test]

@@ -22,7 +22,7 @@ namespace {
 
 typedef int32_t Ints __attribute__((vector_size(LANES * sizeof(int32_t))));
 
-// How far behind the keys and values of a prompt that are read others are asked for, in floats.
+// How far ahead of the keys and values of a prompt that are read others are asked for, in floats.
 constexpr int64_t AHEAD = 4096;
 // Vectors of sums that the registers hold beside what is added to them.
 constexpr int SUMS = LANES == 16 ? 16 : 8;

@@ -1,7 +1,9 @@
 //! Attention of one decode step over a prompt that the completions of a question share, float32 on the CPU. libtorch's products are the slow, obvious path
 //! (`model/kv_cache.rs`, whose test holds both to attention over whole sequences).
 
-use super::{Instructions, instructions, on_threads};
+use super::on_threads;
+#[cfg(target_arch = "x86_64")]
+use super::{Instructions, instructions};
 use tch::{Device, Kind, Tensor};
 
 /// Queries that the kernel takes at a time.
@@ -23,7 +25,7 @@ struct Call {
     keys: *const *const f32,
     values: *const *const f32,
     own: i64,
-    /// Room for n or [`BLOCK`] x (positions + own), the less.
+    /// Room for min(n, [`BLOCK`]) x (positions + own).
     scores: *mut f32,
     /// `[n, d]`.
     out: *mut f32,
@@ -31,17 +33,24 @@ struct Call {
 
 type Attend = unsafe extern "C" fn(*const Call);
 
+#[cfg(target_arch = "x86_64")]
 unsafe extern "C" {
     fn aqa_attend_avx512(call: *const Call);
     fn aqa_attend_avx2(call: *const Call);
 }
 
 /// The kernel of this machine for heads of width `d`, if it has one.
+#[cfg(target_arch = "x86_64")]
 fn kernel(d: i64) -> Option<Attend> {
     match instructions()? {
         Instructions::Avx512 if d % 16 == 0 => Some(aqa_attend_avx512),
         _ => (d % 8 == 0).then_some(aqa_attend_avx2 as Attend),
     }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn kernel(_: i64) -> Option<Attend> {
+    None
 }
 
 /// What the completions attend to in one layer: Q questions, R completions, KV key/value heads of width D.
@@ -61,6 +70,22 @@ pub struct Sight<'a> {
     pub values: &'a Tensor,
     /// Filled positions of the completions.
     pub own: i64,
+}
+
+impl Sight<'_> {
+    /// What the kernel does not ask: that everything it is to read is there.
+    fn check(&self, rows: i64, [questions, kv, positions, d]: [i64; 4]) {
+        let capacity = self.keys.size()[2];
+        assert_eq!(self.prompt_keys.size(), [questions, kv, d, positions]);
+        assert_eq!(self.prompt_values.size(), [questions, kv, positions, d]);
+        assert_eq!(self.keys.size(), [rows, kv, capacity, d]);
+        assert_eq!(self.values.size(), self.keys.size());
+        assert!((0..=capacity).contains(&self.own), "{} of {capacity} positions", self.own);
+        assert_eq!((self.pads.len(), self.starts.len()), (questions as usize, questions as usize + 1));
+        assert!(self.pads.iter().all(|pad| (0..=positions).contains(pad)), "{:?} of {positions}", self.pads);
+        let ascends = self.starts.is_sorted() && self.starts[0] == 0 && self.starts[questions as usize] == rows;
+        assert!(ascends, "{:?} of {rows} rows", self.starts);
+    }
 }
 
 /// Pointers of one call; pieces write rows and heads of `out` that no other piece writes.
@@ -91,6 +116,7 @@ pub fn attend(q: &Tensor, sight: &Sight<'_>) -> Option<Tensor> {
         return None;
     }
     let kernel = kernel(d)?;
+    sight.check(rows, [questions, kv, positions, d]);
     let q = q.contiguous();
     let out = Tensor::empty([rows, heads, 1, d], (Kind::Float, Device::Cpu));
     let data = |t: &Tensor| t.data_ptr().cast_const().cast::<f32>();
@@ -115,7 +141,7 @@ pub fn attend(q: &Tensor, sight: &Sight<'_>) -> Option<Tensor> {
         let mut queries = vec![0f32; n * d as usize];
         let mut outputs = vec![0f32; n * d as usize];
         let mut scores = vec![0f32; BLOCK.min(n as i64) as usize * (positions + own_positions) as usize];
-        // SAFETY: every offset lies inside the tensors whose sizes were read above.
+        // SAFETY: every offset lies inside the tensors, by `Sight::check`.
         unsafe {
             for (query, &(_, place)) in queries.chunks_exact_mut(d as usize).zip(&places) {
                 let from = std::slice::from_raw_parts(shared.q.offset(place as isize), d as usize);

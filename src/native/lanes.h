@@ -30,7 +30,7 @@ inline Lanes load(const float *p) {
 inline void store(float *p, const Lanes &v) { std::memcpy(p, &v, sizeof v); }
 
 // Asks for what will be read soon, into the second cache. Into the first, a request occupies the place of a read until memory has answered: nothing is gained
-// (docs/performance.md). Behind the end of what is there it does nothing.
+// (docs/performance.md). Behind the end of what is there it does no harm.
 inline void soon(const float *p) { __builtin_prefetch(p, 0, 2); }
 
 // The two halves of a vector, added.

@@ -106,14 +106,22 @@ pub fn all_instructions() -> Vec<Instructions> {
 }
 
 /// Runs `work` with the kernels of one set, those that this thread calls: tests hold the kernels of other machines to the same.
+///
+/// # Panics
+/// This machine does not have the set.
 pub fn with_instructions<T>(set: Instructions, work: impl FnOnce() -> T) -> T {
-    let before = CHOSEN.replace(Some(set));
-    let done = work();
-    CHOSEN.set(before);
-    done
+    struct Back(Option<Instructions>);
+    impl Drop for Back {
+        fn drop(&mut self) {
+            CHOSEN.set(self.0);
+        }
+    }
+    assert!(all_instructions().contains(&set), "this machine has no {set:?}");
+    let _back = Back(CHOSEN.replace(Some(set)));
+    work()
 }
 
-/// The set whose kernels are called.
+/// The set whose kernels are called. Other processors than x86-64 have none.
 fn instructions() -> Option<Instructions> {
     static BEST: OnceLock<Option<Instructions>> = OnceLock::new();
     CHOSEN.get().or_else(|| *BEST.get_or_init(|| all_instructions().first().copied()))
@@ -133,6 +141,17 @@ fn on_threads<F: Fn(i64) + Sync>(threads: i32, pieces: i64, piece: F) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_chosen_set_is_in_force_until_its_work_is_done_or_fails() {
+        let best = instructions();
+        for set in all_instructions() {
+            with_instructions(set, || assert_eq!(instructions(), Some(set)));
+            let failed = std::panic::catch_unwind(|| with_instructions(set, || panic!("it fails")));
+            assert!(failed.is_err());
+            assert_eq!(instructions(), best);
+        }
+    }
 
     /// libtorch throws here: nothing may cross into Rust.
     #[test]

@@ -2,13 +2,14 @@
 //
 // A matrix product of one to a few rows reads every weight once and uses it once a row: what it costs is reading the weights. A general product packs
 // its operands first and reaches a quarter of the memory's speed here. This one streams rows of W as they lie in memory, several at a time, against all
-// rows of x, which stay in the cache, and asks for what comes 8 KB later. Every sum runs over k in the same order whatever the number of rows or threads: a row's result does not depend on its batch.
+// rows of x, which stay in the cache, and asks for what comes 8 KB later. Every sum runs over k in the same order whatever the number of rows or threads: a
+// row's result does not depend on its batch.
 
 #include "lanes.h"
 
 namespace {
 
-// How far behind the weights that are read others are asked for, in floats.
+// How far ahead of the weights that are read others are asked for, in floats.
 constexpr int64_t AHEAD = 2048;
 
 // R rows of W against M rows of x.

@@ -4,10 +4,12 @@
 //! the memory's speed there; `skinny.cpp` says why this one does not. A row's result depends neither on the rows beside it nor on the number of
 //! threads. libtorch's own product is the slow, obvious path; `tests/skinny.rs` holds the two together.
 
-use super::{Instructions, instructions, on_threads};
+use super::on_threads;
+#[cfg(target_arch = "x86_64")]
+use super::{Instructions, instructions};
 use tch::{Device, Kind, Tensor};
 
-/// Rows up to which this is known to be faster: at 32 it takes four fifths of the general product's time (docs/performance.md).
+/// Rows up to which this is known to be faster: at 32 it takes two thirds of the general product's time (docs/performance.md).
 const FEW: i64 = 32;
 /// Rows of weights that a thread takes at a time.
 const PIECE: i64 = 48;
@@ -23,6 +25,7 @@ pub struct Part<'a> {
 
 type Rows = unsafe extern "C" fn(*const f32, i64, i64, *const f32, *const f32, i64, *mut f32, i64);
 
+#[cfg(target_arch = "x86_64")]
 unsafe extern "C" {
     fn aqa_skinny_rows_avx512(
         x: *const f32,
@@ -38,11 +41,17 @@ unsafe extern "C" {
 }
 
 /// The kernel of this machine, if it has one.
+#[cfg(target_arch = "x86_64")]
 fn kernel() -> Option<Rows> {
     Some(match instructions()? {
         Instructions::Avx512 => aqa_skinny_rows_avx512,
         Instructions::Avx2 => aqa_skinny_rows_avx2,
     })
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn kernel() -> Option<Rows> {
+    None
 }
 
 /// Memory that pieces of one product share.

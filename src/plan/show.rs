@@ -38,7 +38,8 @@ impl Plan {
         for input in &inputs {
             let found = if input.pin.is_empty() { "found" } else { "as pinned" };
             let state = input.problem.as_deref().unwrap_or(found);
-            let _ = writeln!(out, "  {}: {} {}\n    {state}", input.what, input.at, input.pin);
+            let at = format!("{} {}", input.at, input.pin);
+            let _ = writeln!(out, "  {}: {}\n    {state}", input.what, at.trim_end());
         }
         out.push_str(&download(&inputs));
         Ok(out)

@@ -6,7 +6,7 @@ use super::tree::Node;
 use super::types::*;
 use super::wire;
 use crate::error::{Error, Result};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// Where the values came from, for the paths among them.
 pub(super) struct Places<'a> {
@@ -34,9 +34,17 @@ fn join(at: Option<&At>, text: &str, base: &Path) -> PathBuf {
     }
 }
 
-/// Without `.` segments; an empty path is the current folder.
+/// Without `.` segments, and without `FOLDER/..` where the folder is no link; an empty path is the current folder.
 fn tidy(path: &Path) -> PathBuf {
-    let tidy: PathBuf = path.components().filter(|c| !matches!(c, std::path::Component::CurDir)).collect();
+    let mut tidy = PathBuf::new();
+    for component in path.components() {
+        let folder = matches!(tidy.components().next_back(), Some(Component::Normal(_)));
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir if folder && !tidy.is_symlink() => _ = tidy.pop(),
+            _ => tidy.push(component),
+        }
+    }
     if tidy.as_os_str().is_empty() { PathBuf::from(".") } else { tidy }
 }
 
@@ -226,4 +234,23 @@ pub(super) fn report(report: wire::Report, places: &Places<'_>) -> Report {
     let expect = report.expect.into_iter().map(|e| Expect { eval: e.eval, claim: e.claim, expect: e.expect }).collect();
     let group = |g: wire::Group| Group { name: g.name, label: g.label, evals: g.evals };
     Report { claims, expect, groups: report.groups.into_iter().map(group).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_short_and_links_are_followed_as_the_system_does() {
+        for (path, short) in
+            [("recipes/../inputs", "inputs"), ("./a/./b", "a/b"), ("a/..", "."), ("../a", "../a"), ("/..", "/..")]
+        {
+            assert_eq!(tidy(Path::new(path)), Path::new(short), "{path}");
+        }
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("far/recipes")).unwrap();
+        std::os::unix::fs::symlink("far/recipes", dir.path().join("recipes")).unwrap();
+        let through = dir.path().join("recipes/../inputs");
+        assert_eq!(tidy(&through), through, "it is far/inputs");
+    }
 }

@@ -10,17 +10,18 @@ use std::path::Path;
 pub(super) const ANOTHER: &str = "another version of the file";
 pub(super) const OF_MMAU: &str = "another version of the file: `aqa-bench identify` tells which";
 
-/// The weights of a checkpoint folder.
-pub(super) fn weights(dir: &Path, checkpoint: &Checkpoint) -> Vec<Input> {
+/// The weights of a checkpoint folder. Here and below `elsewhere` is how to say that an input is in another place.
+pub(super) fn weights(dir: &Path, checkpoint: &Checkpoint, elsewhere: &str) -> Vec<Input> {
     let pinned = checkpoint.weights.iter();
-    let pinned = pinned.map(|(name, hash)| file("model weights", &dir.join(name), &Pin::Sha256(hash.clone()), ANOTHER));
+    let pinned = pinned
+        .map(|(name, hash)| file("model weights", &dir.join(name), &Pin::Sha256(hash.clone()), ANOTHER, elsewhere));
     pinned.chain(unpinned(dir, &checkpoint.weights)).collect()
 }
 
 /// A file that must have a pin: questions, or questions and clips.
-pub(super) fn pinned(what: &str, path: &Path, pin: Option<Pin>, another: &str) -> Input {
+pub(super) fn pinned(what: &str, path: &Path, pin: Option<Pin>, another: &str, elsewhere: &str) -> Input {
     match pin {
-        Some(pin) => file(what, path, &pin, another),
+        Some(pin) => file(what, path, &pin, another, elsewhere),
         None => {
             let problem = Some("no pin (give its sha256)".to_owned());
             Input { what: what.to_owned(), at: path.display().to_string(), problem, ..Input::default() }
@@ -33,7 +34,7 @@ pub(super) fn predictions(scored: &Scored) -> Input {
     let (name, path) = (&scored.name, &scored.file);
     let what = format!("predictions of {name}");
     let input = match &scored.sha256 {
-        Some(sha256) => file(&what, path, &Pin::Sha256(sha256.clone()), "another file"),
+        Some(sha256) => file(&what, path, &Pin::Sha256(sha256.clone()), "another file", ""),
         None => Input { what, at: path.display().to_string(), ..Input::default() },
     };
     let absent = format!(
@@ -44,11 +45,11 @@ pub(super) fn predictions(scored: &Scored) -> Input {
 }
 
 /// `another` is said where the file is there and is not the pinned one.
-fn file(what: &str, path: &Path, pin: &Pin, another: &str) -> Input {
+fn file(what: &str, path: &Path, pin: &Pin, another: &str, elsewhere: &str) -> Input {
     let problem = match pin.of_file(path, &mut |_| ()) {
         Ok(found) if found == *pin => None,
         Ok(found) => Some(format!("expected {pin}, found {found} ({another})")),
-        Err(_) if !path.exists() => Some("no such file (put it there, or say where it is with --set)".to_owned()),
+        Err(_) if !path.exists() => Some(format!("no such file (put it there, or say where it is {elsewhere})")),
         Err(e) => Some(e.to_string()),
     };
     Input { what: what.to_owned(), at: path.display().to_string(), pin: pin.to_string(), problem, ..Input::default() }
@@ -73,8 +74,8 @@ fn unpinned(dir: &Path, weights: &BTreeMap<String, Sha256>) -> Vec<Input> {
 }
 
 /// A folder of clips.
-pub(super) fn folder(what: &str, dir: &Path) -> Input {
-    let problem =
-        (!dir.is_dir()).then(|| "no such folder (put the clips there, or say where they are with --set)".to_owned());
+pub(super) fn folder(what: &str, dir: &Path, elsewhere: &str) -> Input {
+    let absent = || format!("no such folder (put the clips there, or say where they are {elsewhere})");
+    let problem = (!dir.is_dir()).then(absent);
     Input { what: what.to_owned(), at: dir.display().to_string(), problem, ..Input::default() }
 }

@@ -159,6 +159,17 @@ impl Wanted<'_> {
         }
     }
 
+    /// How to say that it is in another place; `own` where it is this recipe's, and not of one that it builds on.
+    fn elsewhere(&self, own: bool) -> String {
+        let key = match self {
+            Wanted::Model(_) => "model.source=FOLDER".to_owned(),
+            Wanted::Questions(_, name, _) | Wanted::Parquet(_, name) => format!("data.sets.{name}.file=FILE"),
+            Wanted::Clips(_, name, _) => format!("data.sets.{name}.audio=FOLDER"),
+            Wanted::Predictions(scored) => format!("scores.{}.file=FILE", scored.name),
+        };
+        if own { format!("with --set {key}") } else { "in the recipe that this one builds on".to_owned() }
+    }
+
     fn source(&self) -> Source {
         match self {
             Wanted::Model(checkpoint) => checkpoint.source.clone(),
@@ -181,16 +192,17 @@ impl Wanted<'_> {
         shown(&self.source())
     }
 
-    fn look(&self, fetcher: &Fetcher, look: Look) -> Vec<Input> {
+    fn look(&self, fetcher: &Fetcher, look: Look, own: bool) -> Vec<Input> {
         let (what, source) = (self.what(), self.source());
         if let Source::Path(path) = &source {
+            let at = self.elsewhere(own);
             return match self {
-                Wanted::Model(checkpoint) => local::weights(path, checkpoint),
+                Wanted::Model(checkpoint) => local::weights(path, checkpoint, &at),
                 Wanted::Questions(files, _, is_mmau) => {
-                    vec![local::pinned(&what, path, files.pin(), if *is_mmau { OF_MMAU } else { ANOTHER })]
+                    vec![local::pinned(&what, path, files.pin(), if *is_mmau { OF_MMAU } else { ANOTHER }, &at)]
                 }
-                Wanted::Clips(..) => vec![local::folder(&what, path)],
-                Wanted::Parquet(parquet, _) => vec![local::pinned(&what, path, parquet.pin(), ANOTHER)],
+                Wanted::Clips(..) => vec![local::folder(&what, path, &at)],
+                Wanted::Parquet(parquet, _) => vec![local::pinned(&what, path, parquet.pin(), ANOTHER, &at)],
                 Wanted::Predictions(scored) => vec![local::predictions(scored)],
             };
         }
@@ -248,7 +260,8 @@ fn shown(source: &Source) -> String {
 /// As [`crate::fetch::Settings::from_env`].
 pub fn inputs(plan: &Plan, look: Look) -> Result<Vec<Input>> {
     let fetcher = Fetcher::from_env()?;
-    Ok(plan.wanted().iter().flat_map(|wanted| wanted.look(&fetcher, look)).collect())
+    let looked = |(name, wanted): &(String, Wanted<'_>)| wanted.look(&fetcher, look, *name == wanted.what());
+    Ok(plan.named().iter().flat_map(looked).collect())
 }
 
 /// Gets what is missing of every input that is not on this machine, and verifies what is there of them. Those that are files and folders of this machine
