@@ -30,15 +30,15 @@ pub(super) fn pinned(what: &str, path: &Path, pin: Option<Pin>, another: &str, e
 }
 
 /// Predictions that the user has, pinned or not.
-pub(super) fn predictions(scored: &Scored) -> Input {
+pub(super) fn predictions(scored: &Scored, elsewhere: &str) -> Input {
     let (name, path) = (&scored.name, &scored.file);
     let what = format!("predictions of {name}");
     let input = match &scored.sha256 {
-        Some(sha256) => file(&what, path, &Pin::Sha256(sha256.clone()), "another file", ""),
+        Some(sha256) => file(&what, path, &Pin::Sha256(sha256.clone()), "another file", elsewhere),
         None => Input { what, at: path.display().to_string(), ..Input::default() },
     };
     let absent = format!(
-        "no such file (put the predictions there, say where they are with --set scores.{name}.file=FILE, or leave the row out with --set scores.{name}=)"
+        "no such file (put the predictions there, say where they are {elsewhere}, or leave the row out with --set scores.{name}=)"
     );
     let problem = if path.is_file() { input.problem } else { Some(absent) };
     Input { problem, ..input }

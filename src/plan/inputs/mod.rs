@@ -203,7 +203,7 @@ impl Wanted<'_> {
                 }
                 Wanted::Clips(..) => vec![local::folder(&what, path, &at)],
                 Wanted::Parquet(parquet, _) => vec![local::pinned(&what, path, parquet.pin(), ANOTHER, &at)],
-                Wanted::Predictions(scored) => vec![local::predictions(scored)],
+                Wanted::Predictions(scored) => vec![local::predictions(scored, &at)],
             };
         }
         let mut input = Input { what, at: shown(&source), ..Input::default() };
